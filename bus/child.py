@@ -1,0 +1,69 @@
+"""Child processes that never outlive us: own process group, killed whole, orphan-proof."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import IO
+
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent(parent: int, number: int) -> Callable[[], None] | None:
+    """What a child runs before exec so that the kernel signals it when *parent* dies."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up here: between fork and exec there is no time
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, number)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+    return ask
+
+
+async def spawn(
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    orphan_signal: int = signal.SIGKILL,
+    stdin: int | None = asyncio.subprocess.DEVNULL,
+    stderr: int | IO[bytes] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> asyncio.subprocess.Process:
+    """
+    Start *command* as the leader of its own process group.
+
+    When this process dies, however it dies, the child gets *orphan_signal* (Linux).
+    Call it from the main thread: the kernel watches the thread that started the child.
+    """
+    return await asyncio.create_subprocess_exec(
+        *command,
+        env=dict(env) if env is not None else None,
+        stdin=stdin,
+        stderr=stderr,
+        pass_fds=tuple(pass_fds),
+        start_new_session=True,
+        preexec_fn=_die_with_parent(os.getpid(), orphan_signal),
+    )
+
+
+async def stop(child: asyncio.subprocess.Process, within_s: float) -> int:
+    """Ask *child* to stop, kill its whole group if it has not within *within_s*; its status."""
+    if child.returncode is None:
+        with suppress(ProcessLookupError):
+            child.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(child.wait(), within_s)
+    kill_group(child)
+    return await child.wait()
+
+
+def kill_group(child: asyncio.subprocess.Process) -> None:
+    """Kill whatever is left of *child*'s process group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)

@@ -1,0 +1,45 @@
+"""Logs: text on a terminal, one JSON object per line elsewhere. Only ids, never contents."""
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+
+
+def mask(text: str) -> str:
+    """*text* with the user and password of every URL in it replaced: `rtsp://***@10.0.0.5/`."""
+    return _CREDENTIALS.sub("***@", text)
+
+
+class _Masked(logging.Formatter):
+    """Every line passes here, so a foreign library's message cannot leak a password."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return mask(super().format(record))
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "from": record.name,
+            "event": mask(record.getMessage()),
+        }
+        if record.exc_info:
+            line["traceback"] = mask(self.formatException(record.exc_info))
+        return json.dumps(line, ensure_ascii=False)
+
+
+def configure(level: str, style: str, process: str) -> None:
+    """Send the logs of this process to stderr; *style* is `text`, `json` or `auto`."""
+    text = style == "text" or (style == "auto" and sys.stderr.isatty())
+    plain = f"%(asctime)s %(levelname)-7s {process} %(message)s"
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Masked(plain, "%H:%M:%S") if text else _Json())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("httpx", "httpcore", "libav", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

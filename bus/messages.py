@@ -1,0 +1,206 @@
+"""
+What crosses a process boundary, as data.
+
+Pure: this module opens no socket and imports no other module of ours but errors.
+A field may be added with a default; renaming or removing one is a new `VERSION`,
+which is part of the tag, so an old reader refuses what it would misread.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from bus.errors import LookoutError, from_code
+
+VERSION = 1
+
+
+class Text(msgspec.Struct, frozen=True, tag="text"):
+    text: str
+
+
+class StoredPicture(msgspec.Struct, frozen=True, tag="picture"):
+    """A picture that lies in Redis under its digest, as the client sent it."""
+
+    digest: str
+
+
+class CameraFrames(msgspec.Struct, frozen=True, tag="camera"):
+    """The newest frame of a camera, or *frames* of them over *span_s*, oldest first."""
+
+    camera: str
+    frames: int = 1
+    span_s: float = 0.0
+
+
+Part = Text | StoredPicture | CameraFrames
+
+
+class Message(msgspec.Struct, frozen=True):
+    role: Literal["system", "user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How to generate; None leaves a choice to the engine, which then decodes greedily."""
+
+    max_tokens: int = 256
+    min_tokens: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+
+
+class Chat(msgspec.Struct, frozen=True, tag="chat"):
+    """A conversation whose next turn is wanted."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling = Sampling()
+
+
+class Judge(msgspec.Struct, frozen=True, tag="judge"):
+    """Yes/no questions about the same frames; the answer is one score each."""
+
+    frames: CameraFrames
+    questions: tuple[str, ...]
+
+
+class Job(msgspec.Struct, frozen=True, tag=f"job/{VERSION}"):
+    """One piece of work for a worker, as `api` or `alerts` enqueues it."""
+
+    id: str
+    model: str
+    process: str  # whose replies stream gets the events
+    task: Chat | Judge
+    created: float  # unix seconds
+    deadline: float  # unix seconds; nobody waits after it
+
+
+class FrameUsed(msgspec.Struct, frozen=True):
+    """Which frame an answer is about."""
+
+    camera: str
+    seq: int
+    captured_at: float  # unix seconds
+    age_ms: float  # when the engine started
+    width: int
+    height: int
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """Milliseconds a job spent in each stage."""
+
+    queue: float = 0.0  # until a worker claimed it
+    pictures: float = 0.0  # reading and decoding frames and pictures
+    first_token: float = 0.0  # from engine start
+    engine: float = 0.0  # from engine start to the last token
+
+
+class Delta(msgspec.Struct, frozen=True, tag=True):
+    """A piece of generated text."""
+
+    text: str
+
+
+class Finished(msgspec.Struct, frozen=True, tag=True):
+    """The last event of a chat that worked."""
+
+    reason: Literal["stop", "length"]
+    prompt_tokens: int
+    completion_tokens: int
+    frames: tuple[FrameUsed, ...] = ()
+    timings: Timings = Timings()
+
+
+class Judged(msgspec.Struct, frozen=True, tag=True):
+    """The last event of a judgement: P(yes) of each question, in order."""
+
+    scores: tuple[float, ...]
+    frames: tuple[FrameUsed, ...] = ()
+    timings: Timings = Timings()
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The last event of a job that did not work."""
+
+    code: str
+    message: str
+    param: str | None = None
+
+    @classmethod
+    def of(cls, error: LookoutError) -> "Failed":
+        return cls(error.code, str(error), error.param)
+
+    def error(self) -> LookoutError:
+        return from_code(self.code, self.message, self.param)
+
+
+JobEvent = Delta | Finished | Judged | Failed
+LastEvent = Finished | Judged | Failed
+
+
+class Reply(msgspec.Struct, frozen=True, tag=f"reply/{VERSION}"):
+    """
+    One entry of a replies stream; several tokens may share it.
+
+    *first* counts the events sent before in this attempt: an entry that a retried
+    Redis command wrote twice is recognised by it.
+    """
+
+    job_id: str
+    attempt: int
+    first: int
+    events: tuple[JobEvent, ...]
+
+
+class CameraSpec(msgspec.Struct, frozen=True):
+    """A camera that shall be open. An implicit one (first seen in a chat) closes when idle."""
+
+    id: str
+    url: str
+    explicit: bool = False
+
+
+class FrameDescriptor(msgspec.Struct, frozen=True, tag=f"frame/{VERSION}"):
+    """Where one frame lies in its camera's ring, and what it is."""
+
+    camera: str
+    instance: str  # changes whenever the camera is opened anew
+    slot: int
+    generation: int
+    seq: int
+    width: int
+    height: int
+    captured_at: float  # unix seconds
+    captured_mono: float  # monotonic seconds of the capturing host
+    motion: float  # changed share of the picture, 0 to 1
+
+
+_encoder = msgspec.msgpack.Encoder()
+_job = msgspec.msgpack.Decoder(Job)
+_reply = msgspec.msgpack.Decoder(Reply)
+_spec = msgspec.msgpack.Decoder(CameraSpec)
+_descriptor = msgspec.msgpack.Decoder(FrameDescriptor)
+
+
+def encode(message: Job | Reply | CameraSpec | FrameDescriptor) -> bytes:
+    return _encoder.encode(message)
+
+
+def decode_job(data: bytes) -> Job:
+    return _job.decode(data)
+
+
+def decode_reply(data: bytes) -> Reply:
+    return _reply.decode(data)
+
+
+def decode_camera_spec(data: bytes) -> CameraSpec:
+    return _spec.decode(data)
+
+
+def decode_descriptor(data: bytes) -> FrameDescriptor:
+    return _descriptor.decode(data)

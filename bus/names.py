@@ -1,0 +1,62 @@
+"""Every Redis key, Redis channel and ZeroMQ topic, in one place."""
+
+from typing import Literal
+
+Lane = Literal["interactive", "background"]
+LANES: tuple[Lane, ...] = ("interactive", "background")  # a worker empties the first one first
+
+WORKERS = "workers"  # consumer group on every lane
+CANCEL = "lookout:cancel"  # channel: ids of jobs whose client is gone
+CAMERAS = "lookout:cameras"  # hash: id -> CameraSpec, the cameras that shall be open
+CAMERA_COMMANDS = "lookout:camera-commands"  # channel: something in CAMERAS changed
+CAMERA_EVENTS = "lookout:camera-events"  # channel: ids of cameras whose state changed
+
+
+def jobs(model: str, lane: Lane) -> str:
+    """Stream of jobs that wait for a worker with *model*."""
+    return f"lookout:jobs:{model}:{lane}"
+
+
+def replies(process: str) -> str:
+    """Stream of all replies to one api or alerts process; it expires after the process."""
+    return f"lookout:replies:{process}"
+
+
+def image(digest: str) -> str:
+    """Bytes of an uploaded picture; the digest is its SHA-256 in hexadecimal."""
+    return f"lookout:image:{digest}"
+
+
+def camera(camera_id: str) -> str:
+    """Hash: live status of a camera, written by the capture process that owns it."""
+    return f"lookout:camera:{camera_id}"
+
+
+def camera_used(camera_id: str) -> str:
+    """Exists while somebody has lately asked for the camera; then an implicit one may close."""
+    return f"lookout:camera-used:{camera_id}"
+
+
+def camera_lease(camera_id: str) -> str:
+    """Id of the capture process that has the camera; expires when that process dies."""
+    return f"lookout:camera-lease:{camera_id}"
+
+
+def process(process_id: str) -> str:
+    """Heartbeat of any of our processes; expires when it dies."""
+    return f"lookout:process:{process_id}"
+
+
+def worker(process_id: str) -> str:
+    """Heartbeat of an inference process: its model, slots and state."""
+    return f"lookout:worker:{process_id}"
+
+
+def frame_topic(camera_id: str) -> bytes:
+    """Descriptors. The closing slash keeps a subscriber of `cam1` from getting `cam10`."""
+    return f"frame/{camera_id}/".encode()
+
+
+def jpeg_topic(camera_id: str) -> bytes:
+    """Descriptors followed by the picture as JPEG, for readers on other machines."""
+    return f"jpeg/{camera_id}/".encode()

@@ -1,0 +1,121 @@
+"""How we talk to Redis (or Valkey): patiently, in batches, and with our own errors."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from bus.errors import BadSettings, Unavailable
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BLOCK_S = 5.0  # how long a blocking read waits on the server before it asks again
+AWAY = (RedisConnectionError, RedisTimeoutError)
+
+Command = tuple[str | bytes | int | float, ...]
+
+
+@asynccontextmanager
+async def open_redis(url: str, patience_s: float = 10.0) -> AsyncGenerator[Redis]:
+    """
+    A client of the Redis at *url* that repeats a command while the server is away.
+
+    After about *patience_s* of that it raises the client's own connection error.
+    """
+    try:
+        client: Redis = Redis.from_url(
+            url,
+            protocol=2,
+            socket_timeout=BLOCK_S + 5,
+            socket_connect_timeout=2,
+            retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.02), int(patience_s / 0.3)),
+        )
+    except ValueError as error:
+        raise BadSettings(f"REDIS_URL: {error}") from error
+    async with client:
+        yield client
+
+
+class Batch:
+    """
+    Commands issued in the same turn of the event loop, sent as one pipeline.
+
+    Under load this is what makes the queue cheap: one write and one read of the
+    socket serve every request that is ready. What must be atomic is a script.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
+        self._sender: asyncio.Task[None] | None = None
+
+    async def send(self, *command: str | bytes | int | float) -> Any:
+        """The answer to *command*, or its error raised."""
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, answer))
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send_waiting())
+        return await answer
+
+    async def _send_waiting(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting, []
+            try:
+                answers = await self._execute([command for command, _ in batch])
+            except Exception as error:  # whatever it is, nobody may wait for ever
+                answers = [error] * len(batch)
+            for (_, future), answer in zip(batch, answers, strict=True):
+                _settle(future, answer)
+        self._sender = None
+
+    async def _execute(self, commands: list[Command]) -> list[Any]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)
+            return list(await pipe.execute(raise_on_error=False))
+
+
+def _settle(future: "asyncio.Future[Any]", answer: object) -> None:
+    if future.done():  # whoever asked has gone
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)
+
+
+@asynccontextmanager
+async def translated() -> AsyncGenerator[None]:
+    """Turn Redis being away into our own error."""
+    try:
+        yield
+    except AWAY as error:
+        raise Unavailable("Redis does not answer: try again shortly") from error
+
+
+async def listen(redis: Redis, *channels: str) -> AsyncGenerator[tuple[str, bytes] | None]:
+    """
+    Messages of *channels* as (channel, data), for ever.
+
+    None comes first, and again after each loss of the connection: what was said
+    meanwhile was missed, so whoever keeps a state reads it again.
+    """
+    while True:
+        try:
+            async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+                await pubsub.subscribe(*channels)
+                yield None
+                async for message in pubsub.listen():
+                    yield message["channel"].decode(), message["data"]
+        except AWAY:
+            log.warning("redis lost, listening again channels=%s", ",".join(channels))
+            await asyncio.sleep(0.2)

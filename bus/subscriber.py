@@ -1,0 +1,173 @@
+"""
+Reading frames: the newest one of any camera, wherever its capture process runs.
+
+On the same host the pixels are copied out of the ring; from another one they come as
+JPEG. The caller sees no difference.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic, time
+
+import zmq
+import zmq.asyncio
+
+from bus import names
+from bus.cameras import Cameras, CameraStatus, missing
+from bus.errors import CameraError, CameraStale, CameraTimeout
+from bus.frames import LENGTH, ring_path
+from bus.jpeg import Pixels, decode_jpeg
+from bus.messages import FrameDescriptor, decode_descriptor
+from bus.ring import RingReader
+
+STALE_S = 3.0
+LOOK_AGAIN_S = 1.0  # without a frame: has another process taken the camera over?
+FORGET_S = 60.0  # a camera nobody asks about is not listened to
+
+
+@dataclass(frozen=True)
+class Frame:
+    descriptor: FrameDescriptor
+    pixels: Pixels
+    local: bool
+
+    @property
+    def age_s(self) -> float:
+        """Time since capture; between hosts it is as right as their clocks."""
+        captured = self.descriptor
+        return monotonic() - captured.captured_mono if self.local else time() - captured.captured_at
+
+
+class _Link:
+    """One camera of one capture process: its socket and, on this host, its ring."""
+
+    def __init__(self, context: zmq.asyncio.Context, status: CameraStatus, run_dir: str) -> None:
+        self.camera, self.instance, self.endpoint = status.id, status.instance, status.endpoint
+        self.used = monotonic()
+        self._message: bytes | None = None
+        self._ring: RingReader | None = None
+        try:
+            self._ring = RingReader(ring_path(run_dir, status.id, status.instance))
+            address, self._topic = status.endpoint, names.frame_topic(status.id)
+        except FileNotFoundError:
+            address, self._topic = status.remote, names.jpeg_topic(status.id)
+        if not address:
+            raise CameraError(
+                f"camera {status.id} is on another host, which publishes no frames: "
+                "set LOOKOUT_FRAMES_TCP there"
+            )
+        self._socket = context.socket(zmq.SUB)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.CONFLATE, 1)  # keep the newest message only
+        self._socket.setsockopt(zmq.SUBSCRIBE, self._topic)
+        self._socket.connect(address)
+
+    async def wait(self, within_s: float) -> bool:
+        """Whether a message came that has not been read."""
+        return bool(await self._socket.poll(max(1, round(within_s * 1000))))
+
+    async def newest(self) -> Frame | None:
+        """The newest frame that can be had without waiting."""
+        if await self._socket.poll(0):
+            self._message = await self._socket.recv()
+        if self._message is None:
+            return None
+        payload = memoryview(self._message)[len(self._topic) :]
+        if self._ring is not None:
+            return self._from_ring(decode_descriptor(bytes(payload)))
+        (length,) = LENGTH.unpack_from(payload)
+        descriptor = decode_descriptor(bytes(payload[LENGTH.size : LENGTH.size + length]))
+        pixels = await asyncio.to_thread(decode_jpeg, payload[LENGTH.size + length :])
+        return Frame(descriptor, pixels, local=False)
+
+    def _from_ring(self, descriptor: FrameDescriptor) -> Frame | None:
+        if self._ring is None or descriptor.instance != self.instance:
+            return None
+        pixels = self._ring.read(
+            descriptor.slot, descriptor.generation, descriptor.height, descriptor.width
+        )
+        return None if pixels is None else Frame(descriptor, pixels, local=True)
+
+    def close(self) -> None:
+        self._socket.close()
+        if self._ring is not None:
+            self._ring.close()
+
+
+class FrameSubscriber:
+    """Newest frames by camera id. Use `open_subscriber`."""
+
+    def __init__(self, cameras: Cameras, run_dir: str, context: zmq.asyncio.Context) -> None:
+        self._cameras, self._run_dir, self._context = cameras, run_dir, context
+        self._links: dict[str, _Link] = {}
+
+    async def newest(self, camera: str, within_s: float, after: float = 0.0) -> Frame:
+        """
+        The newest frame of *camera*; the next one if none was captured after *after* (unix s).
+
+        Raise `UnknownCamera`; `CameraError` when it is down; `CameraStale` when its frames
+        stopped; `CameraTimeout` when none came *within_s*.
+        """
+        deadline = monotonic() + within_s
+        while True:
+            link = await self._link(camera)
+            frame = await link.newest() if link else None
+            if frame and frame.age_s < STALE_S and frame.descriptor.captured_at > after:
+                return frame
+            left_s = deadline - monotonic()
+            if left_s <= 0:
+                raise CameraTimeout(f"camera {camera} gave no frame within {within_s:g} s")
+            if link:
+                await link.wait(min(left_s, LOOK_AGAIN_S))
+            else:
+                await self._cameras.changed(camera, min(left_s, LOOK_AGAIN_S))
+
+    async def series(self, camera: str, count: int, span_s: float, within_s: float) -> list[Frame]:
+        """*count* frames spread over *span_s* from now on, oldest first, all different."""
+        frames = [await self.newest(camera, within_s)]
+        start = monotonic()
+        for number in range(1, count):
+            await asyncio.sleep(start + span_s * number / (count - 1) - monotonic())
+            frames.append(await self.newest(camera, within_s, frames[-1].descriptor.captured_at))
+        return frames
+
+    async def _link(self, camera: str) -> _Link | None:
+        """A link to *camera* as it is now; None while it has no frames yet."""
+        status = await self._cameras.get(camera)
+        if status is None:
+            raise missing(camera)
+        if status.state == "down":
+            raise CameraError(f"camera {camera} is down: {status.error}")
+        if status.state == "stale":
+            raise CameraStale(f"camera {camera} gives no frames: {status.error}")
+        link = self._links.get(camera)
+        if link and (link.instance, link.endpoint) != (status.instance, status.endpoint):
+            self._links.pop(camera).close()
+            link = None
+        if link is None and status.instance:
+            link = self._links[camera] = _Link(self._context, status, self._run_dir)
+        if link:
+            link.used = monotonic()
+        self._forget_unused()
+        return link
+
+    def _forget_unused(self) -> None:
+        for camera, link in list(self._links.items()):
+            if monotonic() - link.used > FORGET_S:
+                self._links.pop(camera).close()
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+
+
+@contextmanager
+def open_subscriber(cameras: Cameras, run_dir: str) -> Iterator[FrameSubscriber]:
+    with zmq.asyncio.Context() as context:
+        subscriber = FrameSubscriber(cameras, run_dir, context)
+        try:
+            yield subscriber
+        finally:
+            subscriber.close()

@@ -1,0 +1,136 @@
+"""From a scene to a camera's picture. What does not move is drawn once and kept."""
+
+from collections import OrderedDict
+from random import Random
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from capture.demo.canvas import Canvas, Picture
+from capture.demo.scene import HEIGHT, WIDTH, Backdrop, Lighting, Scene, Thing
+from capture.demo.things import draw_thing
+from capture.demo.yard import draw_yard, ground_of
+
+Area = tuple[slice, slice]
+Light = NDArray[np.float32]  # what each value of a picture is multiplied with
+
+KEPT_STAGES = 4  # each holds some 20 bytes per pixel
+SPARE = 64  # how far the noise is shifted between frames, in pixels
+
+
+class Renderer:
+    """Draws frames of one size, 1280 by 720 unless told otherwise. Not for several threads."""
+
+    def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
+        self._shape = (height, width)
+        self._stages: OrderedDict[Backdrop, Stage] = OrderedDict()
+        self._grain = Grain(height, width)
+
+    def render(self, scene: Scene, shot: int = 0) -> Picture:
+        """A new RGB picture. Two shots of a scene differ by their noise alone."""
+        picture = self._stage(scene.backdrop).show(scene.things)
+        if scene.fades_to:
+            later = self._stage(scene.fades_to).show(scene.things)
+            cv2.addWeighted(picture, 1 - scene.faded, later, scene.faded, 0, dst=picture)
+        self._grain.add(picture, scene.noise, shot)
+        return picture
+
+    def _stage(self, backdrop: Backdrop) -> "Stage":
+        if backdrop not in self._stages:
+            self._stages[backdrop] = Stage(backdrop, *self._shape)
+        self._stages.move_to_end(backdrop)
+        if len(self._stages) > KEPT_STAGES:
+            self._stages.popitem(last=False)
+        return self._stages[backdrop]
+
+
+class Stage:
+    """A backdrop that has been drawn, as it is and as it looks in its light."""
+
+    def __init__(self, backdrop: Backdrop, height: int, width: int) -> None:
+        self._night = backdrop.lighting.night
+        self._ground = ground_of(backdrop.seed)
+        self._canvas = Canvas(np.zeros((height, width, 3), np.uint8))
+        draw_yard(self._canvas, backdrop)
+        self._bare = self._canvas.picture.copy()
+        self._light = light_of(backdrop.lighting, height, width)
+        self._lit = illuminate(self._bare, self._light)
+
+    def show(self, things: tuple[Thing, ...]) -> Picture:
+        """Things are lit with the yard around them; only where they are is drawn again."""
+        picture = self._lit.copy()
+        back_to_front = sorted(things, key=lambda thing: thing.y)
+        solid = [thing for thing in back_to_front if thing.kind != "fire"]
+        for thing in solid:
+            draw_thing(self._canvas, thing, self._ground, self._night)
+        areas = [painted_area(thing, picture) for thing in solid]
+        for area in areas:
+            picture[area] = illuminate(self._canvas.picture[area], self._light[area])
+        for area in areas:
+            self._canvas.picture[area] = self._bare[area]
+        self._add_fires(picture, back_to_front)
+        return picture
+
+    def _add_fires(self, picture: Picture, things: list[Thing]) -> None:
+        for thing in things:
+            if thing.kind == "fire":  # which shines by itself
+                draw_thing(Canvas(picture), thing, self._ground, self._night)
+
+
+def light_of(lighting: Lighting, height: int, width: int) -> Light:
+    light = np.full((height, width, 3), np.array(lighting.tint) * lighting.gain, np.float32)
+    if lamp := lighting.lamp:
+        down, across = np.mgrid[0:9, 0:16]
+        distance = np.hypot(across - lamp.x, down - lamp.y)
+        shine = (1 + 0.55 * np.exp(-((distance / lamp.reach) ** 2))).astype(np.float32)
+        light *= cv2.resize(shine, (width, height))[..., None]
+    return light
+
+
+def illuminate(picture: Picture, light: Light) -> Picture:
+    lit = np.empty_like(picture)
+    cv2.multiply(picture, light, dst=lit, dtype=cv2.CV_8U)
+    return lit
+
+
+def painted_area(thing: Thing, picture: Picture) -> Area:
+    """Where *thing* may have left paint: limbs and shadow reach a little out of its box."""
+    height, width = picture.shape[:2]
+    margin = 12 + thing.width * 0.06
+    left, top, right, bottom = thing.box
+    rows = np.clip(np.array((top - margin, bottom + margin)) * height / HEIGHT, 0, height)
+    columns = np.clip(np.array((left - margin, right + margin)) * width / WIDTH, 0, width)
+    return slice(int(rows[0]), int(rows[1])), slice(int(columns[0]), int(columns[1]))
+
+
+class Grain:
+    """The noise of the sensor: drawn once, shifted at random for each shot.
+
+    Kept as what it adds and what it takes away, which is several times faster than signed sums.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self._shape = (height, width)
+        self._tiles: dict[float, tuple[Picture, Picture]] = {}
+
+    def add(self, picture: Picture, deviation: float, shot: int) -> None:
+        if not deviation:
+            return
+        dice = Random(shot)
+        top, left = dice.randrange(SPARE), dice.randrange(SPARE)
+        height, width = self._shape
+        brighter, darker = self._tile(deviation)
+        area = slice(top, top + height), slice(left, left + width)
+        cv2.add(picture, brighter[area], dst=picture)
+        cv2.subtract(picture, darker[area], dst=picture)
+
+    def _tile(self, deviation: float) -> tuple[Picture, Picture]:
+        if deviation not in self._tiles:
+            height, width = self._shape
+            dice = np.random.default_rng(1)
+            noise = dice.normal(0, deviation, (height + SPARE, width + SPARE, 3))
+            brighter = np.clip(np.rint(noise), 0, 255).astype(np.uint8)
+            darker = np.clip(np.rint(-noise), 0, 255).astype(np.uint8)
+            self._tiles[deviation] = brighter, darker
+        return self._tiles[deviation]

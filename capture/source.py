@@ -1,0 +1,70 @@
+"""
+The one interface a kind of camera implements: open it, give its frames one by one.
+
+A source knows nothing of Redis, rings or other cameras. It is used by one thread,
+may block in `frames` for as long as its time-outs allow, and is closed by that thread.
+To add one, write `sources/<name>.py` with an `open(url)` function.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, cast
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bus.errors import BadSettings
+
+Pixels = NDArray[np.uint8]  # H x W x 3, RGB
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture as the source has it: converted to RGB only when `pixels` is called."""
+
+    captured_at: float  # unix seconds
+    captured_mono: float  # monotonic seconds
+    pixels: Callable[[], Pixels]
+
+
+class Source(Protocol):
+    @property
+    def live(self) -> bool:
+        """Whether an end means that the camera was lost, and not that it is over."""
+        ...
+
+    def frames(self) -> Iterator[Shot]:
+        """
+        Yield every frame at the pace it is captured, without ever falling behind.
+
+        Raise `CameraError` when the camera breaks; return at its end.
+        """
+        ...
+
+
+class SourceModule(Protocol):
+    def open(self, url: str) -> AbstractContextManager[Source]:
+        """Raise `CameraError` with the reason when the camera cannot be opened."""
+        ...
+
+
+SOURCES = {
+    "demo": "demo",
+    "file": "file",
+    "http": "stream",
+    "https": "stream",
+    "rtsp": "stream",
+    "rtsps": "stream",
+}
+
+
+def open_source(url: str) -> AbstractContextManager[Source]:
+    """Open the camera that *url*'s scheme names: `rtsp://10.0.0.5/stream1`."""
+    scheme = urlsplit(url).scheme
+    if scheme not in SOURCES:
+        raise BadSettings(f"unknown kind of camera {scheme!r}: choose one of {', '.join(SOURCES)}")
+    module = importlib.import_module(f"capture.sources.{SOURCES[scheme]}")
+    return cast(SourceModule, module).open(url)

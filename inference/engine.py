@@ -1,0 +1,77 @@
+"""
+The one interface a vision-language backend implements.
+
+An engine knows nothing of Redis, cameras, HTTP clients or queues: it takes turns of
+text and pixels and yields events. To add one, write `engines/<name>.py` with the two
+functions of `EngineModule`, and name it in `ENGINES`.
+"""
+
+import importlib
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol, cast
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bus.errors import BadSettings, EngineError
+from bus.messages import Delta, Finished, Sampling
+
+Pixels = NDArray[np.uint8]  # H x W x 3, RGB
+
+
+class EngineLost(EngineError):
+    """The engine died under the job; the job itself may be tried again."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One message of a conversation, its texts and pictures in the order given."""
+
+    role: Literal["system", "user", "assistant"]
+    content: tuple[str | Pixels, ...]
+
+
+class Engine(Protocol):
+    @property
+    def slots(self) -> int:
+        """How many requests it runs side by side without a loss."""
+        ...
+
+    def generate(
+        self, turns: Sequence[Turn], sampling: Sampling
+    ) -> AsyncGenerator[Delta | Finished]:
+        """
+        Yield any number of `Delta`, then exactly one `Finished`.
+
+        Raise `BadJob` (`Unsupported` with `param` for a field that it cannot honour),
+        `EngineError`, or `EngineLost`; stop promptly when closed.
+        """
+        ...
+
+    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> list[float]:
+        """P(yes), 0 to 1, of each question about the same pictures (oldest first)."""
+        ...
+
+
+class EngineModule(Protocol):
+    def identify(self, url: str) -> str:
+        """The model id that *url* will answer to, known before anything is loaded."""
+        ...
+
+    def open(self, url: str) -> AbstractAsyncContextManager[Engine]:
+        """Load the model; raise `BadSettings` when *url* can never work."""
+        ...
+
+
+ENGINES = ("echo", "openvino")
+
+
+def engine_module(url: str) -> EngineModule:
+    """The module that serves *url*'s scheme: `openvino:/models/some-model?slots=4`."""
+    name = urlsplit(url).scheme
+    if name not in ENGINES:
+        raise BadSettings(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
+    return cast(EngineModule, importlib.import_module(f"inference.engines.{name}"))
