@@ -59,6 +59,7 @@ class Chat(msgspec.Struct, frozen=True, tag="chat"):
 
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
+    stream: bool = False  # whether somebody reads the deltas as they come
 
 
 class Judge(msgspec.Struct, frozen=True, tag="judge"):

@@ -6,6 +6,7 @@ Lane = Literal["interactive", "background"]
 LANES: tuple[Lane, ...] = ("interactive", "background")  # a worker empties the first one first
 
 WORKERS = "workers"  # consumer group on every lane
+WORKER_LIST = "lookout:workers"  # set: ids of inference processes, dead ones among them
 CANCEL = "lookout:cancel"  # channel: ids of jobs whose client is gone
 CAMERAS = "lookout:cameras"  # hash: id -> CameraSpec, the cameras that shall be open
 CAMERA_COMMANDS = "lookout:camera-commands"  # channel: something in CAMERAS changed
@@ -43,13 +44,8 @@ def camera_lease(camera_id: str) -> str:
 
 
 def process(process_id: str) -> str:
-    """Heartbeat of any of our processes; expires when it dies."""
+    """Hash, the heartbeat of any of our processes; expires when it dies. See `bus.workers`."""
     return f"lookout:process:{process_id}"
-
-
-def worker(process_id: str) -> str:
-    """Heartbeat of an inference process: its model, slots and state."""
-    return f"lookout:worker:{process_id}"
 
 
 def frame_topic(camera_id: str) -> bytes:

@@ -2,8 +2,8 @@
 The one interface a kind of camera implements: open it, give its frames one by one.
 
 A source knows nothing of Redis, rings or other cameras. It is used by one thread,
-may block in `frames` for as long as its time-outs allow, and is closed by that thread.
-To add one, write `sources/<name>.py` with an `open(url)` function.
+may block in `frames` for as long as its patience allows, and is closed by that thread.
+To add one, write `sources/<name>.py` with an `open(url, patience)` function.
 """
 
 import importlib
@@ -22,6 +22,14 @@ Pixels = NDArray[np.uint8]  # H x W x 3, RGB
 
 
 @dataclass(frozen=True)
+class Patience:
+    """How long a source may keep us waiting, in seconds."""
+
+    open_s: float = 10.0
+    stall_s: float = 10.0  # between two frames
+
+
+@dataclass(frozen=True)
 class Shot:
     """One picture as the source has it: converted to RGB only when `pixels` is called."""
 
@@ -36,6 +44,11 @@ class Source(Protocol):
         """Whether an end means that the camera was lost, and not that it is over."""
         ...
 
+    @property
+    def codec(self) -> str:
+        """How its pictures are compressed: `h264`, `mjpeg`, `png`."""
+        ...
+
     def frames(self) -> Iterator[Shot]:
         """
         Yield every frame at the pace it is captured, without ever falling behind.
@@ -46,7 +59,7 @@ class Source(Protocol):
 
 
 class SourceModule(Protocol):
-    def open(self, url: str) -> AbstractContextManager[Source]:
+    def open(self, url: str, patience: Patience) -> AbstractContextManager[Source]:
         """Raise `CameraError` with the reason when the camera cannot be opened."""
         ...
 
@@ -61,10 +74,15 @@ SOURCES = {
 }
 
 
-def open_source(url: str) -> AbstractContextManager[Source]:
-    """Open the camera that *url*'s scheme names: `rtsp://10.0.0.5/stream1`."""
+def kind_of(url: str) -> str:
+    """The module of `capture.sources` for *url*; raise `BadSettings` when there is none."""
     scheme = urlsplit(url).scheme
     if scheme not in SOURCES:
         raise BadSettings(f"unknown kind of camera {scheme!r}: choose one of {', '.join(SOURCES)}")
-    module = importlib.import_module(f"capture.sources.{SOURCES[scheme]}")
-    return cast(SourceModule, module).open(url)
+    return SOURCES[scheme]
+
+
+def open_source(url: str, patience: Patience) -> AbstractContextManager[Source]:
+    """Open the camera that *url*'s scheme names: `rtsp://10.0.0.5/stream1`."""
+    module = importlib.import_module(f"capture.sources.{kind_of(url)}")
+    return cast(SourceModule, module).open(url, patience)

@@ -10,9 +10,10 @@ import importlib
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal, Protocol, cast
-from urllib.parse import urlsplit
+from typing import Literal, Protocol, TypeVar, cast
+from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,8 @@ from bus.errors import BadSettings, EngineError
 from bus.messages import Delta, Finished, Sampling
 
 Pixels = NDArray[np.uint8]  # H x W x 3, RGB
+
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class EngineLost(EngineError):
@@ -64,6 +67,15 @@ class EngineModule(Protocol):
     def open(self, url: str) -> AbstractAsyncContextManager[Engine]:
         """Load the model; raise `BadSettings` when *url* can never work."""
         ...
+
+
+def parse_query(url: str, kind: type[T]) -> T:
+    """The settings in *url*'s query (`?slots=4&delay_ms=20`) as *kind*, which has defaults."""
+    values = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"engine {url!r}: {error}") from error
 
 
 ENGINES = ("echo", "openvino")

@@ -110,8 +110,8 @@ def random_paint(
         return None, dice.one_of(FURS, 10)
     if kind == "fire":
         return None, FLAME
-    colour = colour or dice.choice(tuple(PAINTS))
-    return colour, dice.near(PAINTS[colour], 14)
+    word = dice.choice(tuple(PAINTS)) if colour is None else colour
+    return word, dice.near(PAINTS[word], 14)
 
 
 def random_jpeg_quality(dice: Dice) -> int | None:
@@ -124,5 +124,5 @@ def through_jpeg(picture: Picture, quality: int | None) -> Picture:
         return picture
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = cv2.cvtColor(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    return np.asarray(decoded, np.uint8)
+    decoded = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])

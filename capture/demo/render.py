@@ -1,13 +1,13 @@
 """From a scene to a camera's picture. What does not move is drawn once and kept."""
 
 from collections import OrderedDict
-from random import Random
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from capture.demo.canvas import Canvas, Picture
+from capture.demo.grain import Grain
 from capture.demo.scene import HEIGHT, WIDTH, Backdrop, Lighting, Scene, Thing
 from capture.demo.things import draw_thing
 from capture.demo.yard import draw_yard, ground_of
@@ -15,12 +15,11 @@ from capture.demo.yard import draw_yard, ground_of
 Area = tuple[slice, slice]
 Light = NDArray[np.float32]  # what each value of a picture is multiplied with
 
-KEPT_STAGES = 4  # each holds some 20 bytes per pixel
-SPARE = 64  # how far the noise is shifted between frames, in pixels
+KEPT_STAGES = 4  # each holds 21 bytes per pixel
 
 
 class Renderer:
-    """Draws frames of one size, 1280 by 720 unless told otherwise. Not for several threads."""
+    """Draws frames of one size. It keeps its working canvas: one thread at a time."""
 
     def __init__(self, width: int = WIDTH, height: int = HEIGHT) -> None:
         self._shape = (height, width)
@@ -90,7 +89,8 @@ def light_of(lighting: Lighting, height: int, width: int) -> Light:
 
 def illuminate(picture: Picture, light: Light) -> Picture:
     lit = np.empty_like(picture)
-    cv2.multiply(picture, light, dst=lit, dtype=cv2.CV_8U)
+    if lit.size:  # nothing of a thing out of view, which OpenCV refuses
+        cv2.multiply(picture, light, dst=lit, dtype=cv2.CV_8U)
     return lit
 
 
@@ -102,35 +102,3 @@ def painted_area(thing: Thing, picture: Picture) -> Area:
     rows = np.clip(np.array((top - margin, bottom + margin)) * height / HEIGHT, 0, height)
     columns = np.clip(np.array((left - margin, right + margin)) * width / WIDTH, 0, width)
     return slice(int(rows[0]), int(rows[1])), slice(int(columns[0]), int(columns[1]))
-
-
-class Grain:
-    """The noise of the sensor: drawn once, shifted at random for each shot.
-
-    Kept as what it adds and what it takes away, which is several times faster than signed sums.
-    """
-
-    def __init__(self, height: int, width: int) -> None:
-        self._shape = (height, width)
-        self._tiles: dict[float, tuple[Picture, Picture]] = {}
-
-    def add(self, picture: Picture, deviation: float, shot: int) -> None:
-        if not deviation:
-            return
-        dice = Random(shot)
-        top, left = dice.randrange(SPARE), dice.randrange(SPARE)
-        height, width = self._shape
-        brighter, darker = self._tile(deviation)
-        area = slice(top, top + height), slice(left, left + width)
-        cv2.add(picture, brighter[area], dst=picture)
-        cv2.subtract(picture, darker[area], dst=picture)
-
-    def _tile(self, deviation: float) -> tuple[Picture, Picture]:
-        if deviation not in self._tiles:
-            height, width = self._shape
-            dice = np.random.default_rng(1)
-            noise = dice.normal(0, deviation, (height + SPARE, width + SPARE, 3))
-            brighter = np.clip(np.rint(noise), 0, 255).astype(np.uint8)
-            darker = np.clip(np.rint(-noise), 0, 255).astype(np.uint8)
-            self._tiles[deviation] = brighter, darker
-        return self._tiles[deviation]

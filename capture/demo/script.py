@@ -1,22 +1,29 @@
 """The story as a function of time: what the camera sees, and what is true of it."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 from capture.demo.scene import Scene, Thing
-from capture.demo.story import DAY, FADES, PERIOD_S, ROLES, Role
+from capture.demo.story import DAY, FADES, PERIOD_S, ROLES, Role, Span
 from capture.demo.truth import Truth, things_in_view
 
-__all__ = ["PERIOD_S", "scene_at", "truth_at"]
+__all__ = ["PERIOD_S", "scene_at", "steady_spans", "truth_at"]
 
 NOISE = 4.0
-SMALLEST_FIRE = 0.2  # of its full width
+SMALLEST_FIRE = 0.55  # of its full width; still seen as a fire
 FLICKERS_PER_S = 8
 STRIDE = 1.3  # of its width, how far a thing gets in two steps
+
+CHANGES = tuple(
+    [span for role in ROLES for span in (role.comes, role.goes)] + [fade.span for fade in FADES]
+)
 
 
 def scene_at(t_s: float) -> Scene:
     t_s %= PERIOD_S
-    things = tuple(thing_at(role, t_s) for role in ROLES if role.comes.starts <= t_s < role.goes.ends)
+    things = tuple(
+        thing_at(role, t_s) for role in ROLES if role.comes.starts <= t_s < role.goes.ends
+    )
     scene = Scene(DAY, things, NOISE)
     for fade in FADES:
         if t_s in fade.span:
@@ -42,8 +49,14 @@ def fire_at(role: Role, t_s: float) -> Thing:
 
 def truth_at(t_s: float) -> Truth:
     scene = scene_at(t_s)
-    t_s %= PERIOD_S
-    spans = [span for role in ROLES for span in (role.comes, role.goes)]
-    steady = scene.fades_to is None and not any(t_s in span for span in spans)
+    now_s = t_s % PERIOD_S
+    steady = not any(now_s in change for change in CHANGES)
     lit = scene.fades_to if scene.fades_to and scene.faded >= 0.5 else scene.backdrop
     return Truth(things_in_view(scene), lit.lighting.name, steady)
+
+
+def steady_spans() -> list[Span]:
+    """When to ask: the stretches of one period in which nothing changes."""
+    edges = {0.0, PERIOD_S}.union(*((change.starts, change.ends) for change in CHANGES))
+    spans = [Span(start, end) for start, end in pairwise(sorted(edges))]
+    return [span for span in spans if truth_at(span.starts).steady]

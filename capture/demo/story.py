@@ -19,7 +19,9 @@ from capture.demo.scene import (
 PERIOD_S = 70.0
 YARD = 407  # a house, a street lamp, trees and a road
 DOG_BROWN, FLAME_ORANGE = (139, 94, 52), (255, 120, 20)
-FAR_LEFT, FAR_RIGHT = -300.0, 1580.0  # out of sight, whatever the width
+# Out of sight. Vehicles come from farther away, so that they are faster when seen in part.
+LEFT, RIGHT = -80.0, 1360.0
+FAR_LEFT, FAR_RIGHT = -700.0, 1980.0
 
 DAY = Backdrop(YARD, Lighting("day", ((120, 165, 215), (185, 208, 230)), gain=1.0))
 DUSK = Backdrop(
@@ -33,6 +35,8 @@ NIGHT = Backdrop(
 
 @dataclass(frozen=True)
 class Span:
+    """A stretch of time, in seconds from the start of the story."""
+
     starts: float
     ends: float
 
@@ -73,23 +77,24 @@ DOG = Thing("dog", 640, 610, 190, DOG_BROWN)
 FIRE = Thing("fire", 640, 650, 190, FLAME_ORANGE)
 YELLOW_PERSON = painted("person", "yellow", 1190, 480, 90)
 CAR = replace(painted("car", "white", 300, 495, 330), flip=True)
-BICYCLE = replace(painted("bicycle", "yellow", 260, 640, 230), flip=True)
+BICYCLE = replace(painted("bicycle", "red", 260, 640, 230), flip=True)
 BLUE_PERSON = replace(painted("person", "blue", 580, 650, 105), looks=Looks((70, 70, 75)))
 GREEN_PERSON = painted("person", "green", 1060, 640, 105)
 
 ROLES = (
-    Role(RED_PERSON, Span(3, 5), Span(21, 23), FAR_LEFT, FAR_LEFT),
+    Role(RED_PERSON, Span(3, 5), Span(21, 23), LEFT, LEFT),
     Role(TRUCK, Span(9, 11), Span(15, 17), FAR_RIGHT, FAR_RIGHT),
     # The truck leaves the box behind: it appears while the truck still hides it.
-    Role(BOX, Span(14.9, 15), Span(38.5, 40), BOX.x, BOX.x + 390),
-    Role(DOG, Span(22, 24.5), Span(28.5, 30.5), FAR_RIGHT, FAR_LEFT),
+    Role(BOX, Span(14.9, 15), Span(38.5, 40), BOX.x, BOX.x + 360),
+    Role(DOG, Span(22, 24.5), Span(28.5, 30), RIGHT + 100, LEFT - 100),
     Role(FIRE, Span(30, 31.5), Span(36, 37.5), FIRE.x, FIRE.x),
     # Who fetches the box pulls it along.
-    Role(YELLOW_PERSON, Span(36.5, 38.5), Span(38.5, 40), FAR_RIGHT, YELLOW_PERSON.x + 390),
+    Role(YELLOW_PERSON, Span(36.5, 38.5), Span(38.5, 40), RIGHT, YELLOW_PERSON.x + 360),
     Role(CAR, Span(44, 46), Span(51, 53), FAR_LEFT, FAR_RIGHT),
-    Role(BICYCLE, Span(51.5, 54.5), Span(63, 65), 1580, -600),
-    Role(BLUE_PERSON, Span(51.5, 54.5), Span(63, 65), 1900, -280),
-    Role(GREEN_PERSON, Span(52, 54.5), Span(63, 65), FAR_RIGHT, FAR_RIGHT),
+    # Who brings the bicycle pushes it.
+    Role(BICYCLE, Span(53, 55.5), Span(63, 65), 1500, -500),
+    Role(BLUE_PERSON, Span(53, 55.5), Span(63, 65), 1820, -180),
+    Role(GREEN_PERSON, Span(53.5, 55.5), Span(63, 65), RIGHT, RIGHT),
 )
 FADES = (
     Fade(Span(21, 24), DUSK),

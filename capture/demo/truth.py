@@ -61,7 +61,9 @@ def things_in_view(scene: Scene) -> tuple[Seen, ...]:
 def in_view(thing: Thing, things: tuple[Thing, ...]) -> bool:
     """Not cut off by the frame, and hardly hidden by what stands nearer."""
     whole = thing.box.area
-    hidden = max((thing.box.common(near.box).area for near in things if near.y > thing.y), default=0)
+    hidden = max(
+        (thing.box.common(near.box).area for near in things if near.y > thing.y), default=0
+    )
     return thing.box.common(FRAME).area == whole and hidden <= MOST_HIDDEN * whole
 
 

@@ -1,0 +1,87 @@
+"""`python -m api`: HTTP in OpenAI's format."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import uvicorn
+
+from api.app import build
+from api.chat import Chats
+from api.fetch import AllowList, open_fetcher
+from api.image_urls import ImageUrls
+from api.metrics import Metrics
+from api.models import Models
+from api.pictures import PictureStore
+from api.settings import ApiSettings
+from bus import names
+from bus.cameras import Cameras
+from bus.errors import BadSettings
+from bus.heartbeat import beat
+from bus.jobs import open_jobs
+from bus.process import DRAIN_S, run
+from bus.redis import open_redis
+from bus.subscriber import open_subscriber
+from bus.tasks import background
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handlers: `bus.process` has them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
+    app = build(settings)
+    state = app.state
+    async with AsyncExitStack() as stack:
+        redis = state.redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        state.cameras, state.models = Cameras(redis), Models(redis, settings.default_model)
+        state.metrics = Metrics()
+        state.frames = stack.enter_context(open_subscriber(state.cameras, settings.run_dir))
+        size_bytes = round(settings.max_image_mb * 2**20)
+        fetcher = await stack.enter_async_context(
+            open_fetcher(AllowList(settings.allow_hosts), size_bytes, settings.fetch_timeout_s)
+        )
+        store = PictureStore(redis, size_bytes, round(settings.max_image_mp * 1e6))
+        images = ImageUrls(settings, state.cameras, store, fetcher)
+        jobs = await stack.enter_async_context(
+            open_jobs(redis, settings.redis_url, settings.process, settings.max_queue)
+        )
+        state.chats = Chats(settings, jobs, state.models, images, state.metrics)
+        alive = beat(redis, names.process(settings.process), lambda: {"id": settings.process})
+        await stack.enter_async_context(background(alive, state.cameras.run(), state.models.run()))
+        await _serve(
+            uvicorn.Config(
+                app,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=int(DRAIN_S) - 1,
+            ),
+            stop,
+        )
+
+
+async def _serve(config: uvicorn.Config, stop: asyncio.Event) -> None:
+    server = Server(config)
+
+    async def leave() -> None:
+        await stop.wait()
+        server.should_exit = True
+
+    try:
+        async with background(leave()):
+            await server.serve()
+    except SystemExit as error:  # uvicorn's way to say that it cannot bind
+        raise BadSettings(f"LOOKOUT_PORT: cannot listen on {config.host}:{config.port}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(run("api", ApiSettings, main))

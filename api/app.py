@@ -1,0 +1,28 @@
+"""The FastAPI application: which route is where, and what they share."""
+
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+
+from api import cameras, chat, errors, health, metrics, models
+from api.limits import LimitBody
+from api.settings import ApiSettings
+
+Lifespan = AbstractAsyncContextManager[None]
+
+
+def build(settings: ApiSettings) -> FastAPI:
+    app = FastAPI(
+        title="Lookout",
+        description="Questions about live cameras, in OpenAI's format.",
+        version="0.1.0",
+    )
+    for prefix in ("/v1", "/api/v1"):  # the second one as the ancestor had it
+        visible = prefix == "/v1"
+        for part in (chat, models, cameras, health):
+            app.include_router(part.router, prefix=prefix, include_in_schema=visible)
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.add_middleware(LimitBody, size_bytes=round(settings.max_body_mb * 2**20))
+    errors.install(app)
+    return app

@@ -1,0 +1,196 @@
+"""`POST /v1/chat/completions`: from OpenAI's request to a job, from its events to the answer."""
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from time import time
+
+import msgspec
+from fastapi import APIRouter, Request
+from starlette.responses import Response, StreamingResponse
+
+from api import answers
+from api import errors as failures
+from api.answers import Identity
+from api.image_urls import ImageUrls
+from api.metrics import Metrics
+from api.models import Models
+from api.schemas import ChatRequest, ImagePart, Message
+from api.settings import ApiSettings
+from bus import messages as wire
+from bus.errors import EngineError, LookoutError
+from bus.jobs import JobClient, Retried
+from bus.tasks import ended_by, together
+
+DEFAULT_MAX_TOKENS = 512
+
+Events = AsyncGenerator[wire.Delta | Retried | wire.Finished | wire.Judged]
+
+
+@dataclass(frozen=True)
+class Chats:
+    """Everything a chat needs, for the life of the process."""
+
+    settings: ApiSettings
+    jobs: JobClient
+    models: Models
+    images: ImageUrls
+    metrics: Metrics
+
+    async def job(self, request: ChatRequest) -> wire.Job:
+        """Check what the schema cannot, fetch the pictures, have the cameras opened."""
+        began = time()
+        model = await self.models.resolve(request.model)
+        sampling = _sampling(request)
+        messages = await self._messages(request.messages)
+        return wire.Job(
+            id=f"chatcmpl-{uuid.uuid4().hex}",
+            model=model,
+            process=self.settings.process,
+            task=wire.Chat(messages, sampling, request.stream),
+            created=time(),
+            deadline=began + self.settings.request_timeout_s,
+        )
+
+    async def _messages(self, messages: list[Message]) -> tuple[wire.Message, ...]:
+        """Pictures of all messages are resolved side by side: the slowest one is the price."""
+        urls = {
+            f"messages[{i}].content[{j}].image_url": part.image_url.url
+            for i, message in enumerate(messages)
+            for j, part in enumerate(message.content)
+            if isinstance(part, ImagePart)
+        }
+        pictures = await together(self.images.resolve(url, param) for param, url in urls.items())
+        found = iter(pictures)  # in the order of the parts
+        return tuple(
+            wire.Message(
+                "system" if message.role == "developer" else message.role,
+                (wire.Text(message.content),)
+                if isinstance(message.content, str)
+                else tuple(
+                    next(found) if isinstance(part, ImagePart) else wire.Text(part.text)
+                    for part in message.content
+                ),
+            )
+            for message in messages
+        )
+
+
+def _sampling(request: ChatRequest) -> wire.Sampling:
+    return wire.Sampling(
+        max_tokens=request.max_completion_tokens or request.max_tokens or DEFAULT_MAX_TOKENS,
+        min_tokens=request.min_tokens or 0,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        seed=request.seed,
+        stop=request.stops(),
+        presence_penalty=request.presence_penalty or 0.0,
+        frequency_penalty=request.frequency_penalty or 0.0,
+    )
+
+
+class Answer:
+    """One chat under way: how its events become what the client reads."""
+
+    def __init__(self, chats: Chats, job: wire.Job, usage_wanted: bool) -> None:
+        self._metrics = chats.metrics
+        self._events: Events = chats.jobs.ask(job, "interactive")
+        self._identity = Identity(job.id, int(job.created), job.model)
+        self._created = job.created
+        self._usage_wanted = usage_wanted
+
+    async def whole(self) -> Response:
+        """The answer in one piece; an attempt that died with its worker leaves no trace."""
+        text = ""
+        async with aclosing(self._events) as events:
+            async for event in events:
+                match event:
+                    case wire.Delta():
+                        text += event.text
+                    case Retried():
+                        text = ""
+                    case wire.Finished():
+                        total_s = self._done(event)
+                        return failures.Json(
+                            answers.completion(self._identity, text, event, total_s * 1000)
+                        )
+        raise EngineError("the worker sent no answer")
+
+    async def streamed(self) -> Response:
+        """Wait for the first event, so that a failure before it still has its status."""
+        first = await anext(self._events)
+        return StreamingResponse(self._lines(first), media_type="text/event-stream")
+
+    async def _lines(self, first: object) -> AsyncGenerator[bytes]:
+        async with aclosing(self._events) as events:
+            try:
+                yield self._line({"role": "assistant", "content": ""})
+                async for event in _chain(first, events):
+                    if isinstance(event, wire.Delta):
+                        yield self._line({"content": event.text})
+                    elif isinstance(event, wire.Finished):
+                        for line in self._last_lines(event):
+                            yield line
+                    else:  # half an answer has been read: it cannot begin again
+                        raise EngineError("the worker died in the middle of the answer")
+            except LookoutError as error:
+                self._metrics.requests.labels(error.code).inc()
+                yield _event(failures.body(error))
+            except GeneratorExit:
+                self._metrics.requests.labels("gone").inc()
+                raise
+
+    def _line(self, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+        more = {"usage": None} if self._usage_wanted else {}
+        return _event(answers.chunk(self._identity, delta, finish_reason, **more))
+
+    def _last_lines(self, last: wire.Finished) -> list[bytes]:
+        evidence = answers.evidence(last, self._done(last) * 1000)
+        lines = [_event(answers.chunk(self._identity, {}, last.reason, lookout=evidence))]
+        if self._usage_wanted:
+            lines.append(_event(answers.chunk(self._identity, None, usage=answers.usage(last))))
+        return [*lines, b"data: [DONE]\n\n"]
+
+    def _done(self, last: wire.Finished) -> float:
+        """Count the answer; its time in seconds."""
+        total_s = time() - self._created
+        self._metrics.answered(last, total_s)
+        return total_s
+
+
+async def _chain(first: object, rest: Events) -> AsyncGenerator[object]:
+    yield first
+    async for event in rest:
+        yield event
+
+
+def _event(content: dict[str, object]) -> bytes:
+    return b"data: " + msgspec.json.encode(content) + b"\n\n"
+
+
+router = APIRouter()
+
+
+@router.post("/chat/completions")
+@router.post("/chat/completion", include_in_schema=False)
+async def create(body: ChatRequest, request: Request) -> Response:
+    """Answer a conversation whose pictures may be live cameras."""
+    chats: Chats = request.app.state.chats
+    try:
+        async with ended_by(_disconnect(request)):
+            job = await chats.job(body)
+            options = body.stream_options
+            answer = Answer(chats, job, bool(options and options.include_usage))
+            return await (answer.streamed() if body.stream else answer.whole())
+    except LookoutError as error:
+        chats.metrics.requests.labels(error.code).inc()
+        raise
+    chats.metrics.requests.labels("gone").inc()
+    return Response(status_code=499)  # nobody reads it
+
+
+async def _disconnect(request: Request) -> None:
+    """Return when the client has gone."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,122 @@
+"""Every failure as an OpenAI error object with the right status; payloads are never echoed."""
+
+import logging
+from collections.abc import Sequence
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bus.errors import BadJob, LookoutError, Overloaded, Unavailable
+
+log = logging.getLogger(__name__)
+
+# By `code`; tests/api/test_errors.py keeps it complete.
+STATUS = {
+    "bad_settings": 500,
+    "bad_request": 400,
+    "model_not_found": 404,
+    "camera_not_found": 404,
+    "bad_image": 400,
+    "image_too_large": 413,
+    "request_too_large": 413,
+    "context_length_exceeded": 400,
+    "unsupported": 400,
+    "camera_error": 502,
+    "camera_timeout": 504,
+    "camera_stale": 503,
+    "engine_error": 502,
+    "unavailable": 503,
+    "model_loading": 503,
+    "overloaded": 429,
+    "deadline_exceeded": 504,
+    "internal": 500,
+}
+
+RETRY_AFTER_S = 2
+
+
+class RequestTooLarge(BadJob):
+    code = "request_too_large"
+
+
+class Json(Response):
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        return msgspec.json.encode(content)
+
+
+def body(error: LookoutError) -> dict[str, object]:
+    """The error object, as it stands in an answer or in an event of a stream."""
+    status = STATUS[error.code]
+    kind = {404: "invalid_request_error", 429: "rate_limit_error"}.get(
+        status, "invalid_request_error" if status < 500 else "server_error"
+    )
+    return {
+        "error": {"message": str(error), "type": kind, "param": error.param, "code": error.code}
+    }
+
+
+def response(error: LookoutError) -> Response:
+    headers = {}
+    if isinstance(error, Overloaded | Unavailable):
+        wait_s = error.retry_after_s if isinstance(error, Overloaded) else RETRY_AFTER_S
+        headers["retry-after"] = str(max(1, round(wait_s)))
+    return Json(body(error), STATUS[error.code], headers)
+
+
+def _explain(error: RequestValidationError) -> LookoutError:
+    """The first thing that is wrong, and where."""
+    first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        return BadJob("the body is not valid JSON")
+    if first["type"] in ("model_attributes_type", "dict_type", "missing") and len(first["loc"]) < 2:
+        return BadJob("the body must be a JSON object: set Content-Type: application/json")
+    param = path(first["loc"])
+    return BadJob(f"{param}: {_reason(first['type'], first['msg'])}", param=param)
+
+
+def _reason(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "this field is not known"
+    if kind == "missing":
+        return "this field is required"
+    return message.removeprefix("Value error, ")
+
+
+def path(location: Sequence[str | int]) -> str:
+    """`("body", "messages", 0, "$parts", 1, "type")` as `messages[0][1].type`; marks left out."""
+    steps = [step for step in location if step != "body" and not str(step).startswith("$")]
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return text.lstrip(".")
+
+
+def install(app: FastAPI) -> None:
+    @app.exception_handler(LookoutError)
+    async def ours(request: Request, error: LookoutError) -> Response:
+        return response(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        return response(_explain(error))
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        message = f"{request.method} {request.url.path}: {error.detail}"
+        content = {
+            "error": {
+                "message": message,
+                "type": "invalid_request_error",
+                "param": None,
+                "code": "not_found" if error.status_code == 404 else None,
+            }
+        }
+        return Json(content, error.status_code, dict(error.headers or {}))
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        log.error("request crashed path=%s", request.url.path, exc_info=error)
+        return response(LookoutError("something went wrong here; the log says what"))

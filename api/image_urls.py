@@ -1,0 +1,143 @@
+"""
+What the URL of a picture means: bytes to store, or a camera and which of its frames.
+
+Opening cameras for strangers has limits here, and only here: files below configured
+roots, devices of a pattern, private hosts from a list. What the settings or the owner
+registered is not limited.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from api.fetch import Fetcher
+from api.pictures import PictureStore
+from api.settings import ApiSettings
+from bus.cameras import CAMERA_ID, Cameras, implicit_id, missing
+from bus.errors import BadJob, LookoutError, Unsupported
+from bus.messages import CameraFrames, CameraSpec, StoredPicture
+from bus.redis import translated
+
+MAX_FRAMES, MAX_SPAN_S = 8, 10.0
+OPENABLE = ("demo", "file", "rtsp", "rtsps")
+LATER = ("csi", "rtp", "v4l2", "webrtc")
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|)")
+
+
+class ImageUrls:
+    def __init__(
+        self, settings: ApiSettings, cameras: Cameras, store: PictureStore, fetcher: Fetcher
+    ) -> None:
+        self._settings, self._cameras = settings, cameras
+        self._store, self._fetcher = store, fetcher
+
+    async def resolve(self, url: str, param: str) -> StoredPicture | CameraFrames:
+        """Raise `LookoutError` that names *param* when there is nothing behind *url*."""
+        try:
+            return await self._resolve(url.strip())
+        except LookoutError as error:
+            error.param = error.param or param
+            raise
+
+    async def _resolve(self, url: str) -> StoredPicture | CameraFrames:
+        scheme = url.partition(":")[0].lower() if ":" in url else ""
+        if scheme == "data":
+            return await self._store.add_data_url(url)
+        url, frames, span_s = split_frames(url)
+        if scheme in ("http", "https"):
+            fetched = await self._fetcher.get(url)
+            if fetched.data is not None:
+                return await self._store.add(fetched.data)
+            camera_id = await self._open(fetched.url)
+        elif scheme in ("", "camera"):
+            camera_id = await self._registered(url.removeprefix("camera://").strip("/"))
+        elif scheme in OPENABLE:
+            camera_id = await self._open(url)
+        elif scheme in LATER:
+            raise Unsupported(f"{scheme}: cameras cannot be opened by this version yet")
+        else:
+            raise BadJob(
+                f"{scheme}: is no kind of picture or camera: use data:, http(s):, a camera's id, "
+                f"or {', '.join(f'{name}:' for name in OPENABLE)}"
+            )
+        return CameraFrames(camera_id, frames, span_s)
+
+    async def _registered(self, camera_id: str) -> str:
+        if not CAMERA_ID.fullmatch(camera_id):
+            raise BadJob(f"{camera_id[:80]!r} is neither a URL nor a camera's id")
+        async with translated():
+            status = await self._cameras.get(camera_id)
+            if status is None:
+                raise missing(camera_id)
+            if status.state != "live":
+                await self._wait(camera_id, status.attempts)
+            elif not status.explicit:
+                await self._cameras.touch(camera_id, self._settings.camera_idle_s)
+        return camera_id
+
+    async def _open(self, url: str) -> str:
+        await self._permit(url)
+        spec = CameraSpec(implicit_id(url), url)
+        async with translated():
+            known = {wanted.url: wanted.id for wanted in await self._cameras.wanted()}
+            spec = CameraSpec(known.get(url, spec.id), url)
+            status = await self._cameras.get(spec.id)
+            if status and status.state == "live":
+                await self._cameras.touch(spec.id, self._settings.camera_idle_s)
+                return spec.id
+            await self._cameras.want(spec, self._settings.camera_idle_s)
+            await self._wait(spec.id, status.attempts if status else 0)
+        return spec.id
+
+    async def _wait(self, camera_id: str, tried: int) -> None:
+        await self._cameras.touch(camera_id, self._settings.camera_idle_s)
+        await self._cameras.wait_live(camera_id, self._settings.camera_open_s, tried)
+
+    async def _permit(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            _permit_file(unquote(parts.path), self._settings.file_roots)
+        if parts.scheme in ("http", "https"):
+            host = parts.hostname or ""
+            if not await self._fetcher.may_open(host, parts.port or 80):
+                raise BadJob(
+                    f"{host} serves video: a camera behind http(s) must be registered, "
+                    "or its host listed in LOOKOUT_ALLOW_HOSTS"
+                )
+
+
+def _permit_file(name: str, roots: Sequence[str]) -> None:
+    path = Path(name).resolve()
+    if not any(path.is_relative_to(Path(root).resolve()) for root in roots):
+        raise BadJob(
+            "file: cameras in a request must lie below a directory of LOOKOUT_FILE_ROOTS, "
+            "or be registered: lookout up --camera clip=file:///path/clip.mp4"
+        )
+
+
+def split_frames(url: str) -> tuple[str, int, float]:
+    """*url* without `?frames=4&span=2s`, which are ours, and what they say."""
+    parts = urlsplit(url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    ours = {key: value for key, value in query if key in ("frames", "span")}
+    if not ours:
+        return url, 1, 0.0
+    rest = urlencode([item for item in query if item[0] not in ours])
+    frames = _number(ours.get("frames", "1"))
+    span_s = _span(ours.get("span", "1s" if frames > 1 else "0"))
+    return urlunsplit(parts._replace(query=rest)), frames, span_s
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_FRAMES:
+        raise BadJob(f"frames={text[:20]}: use 1 to {MAX_FRAMES}")
+    return int(text)
+
+
+def _span(text: str) -> float:
+    match = _SPAN.fullmatch(text)
+    span_s = float(match[1]) / (1000 if match[2] == "ms" else 1) if match else MAX_SPAN_S + 1
+    if span_s > MAX_SPAN_S:
+        raise BadJob(f"span={text[:20]}: use 0 to {MAX_SPAN_S:g} seconds: 2s, 500ms")
+    return span_s

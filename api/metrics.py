@@ -1,0 +1,100 @@
+"""What Prometheus reads: our own counters, and the state that other processes report."""
+
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Request
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.responses import Response
+
+from bus.cameras import Cameras, CameraStatus
+from bus.errors import Unavailable
+from bus.messages import Finished
+from bus.redis import translated
+from bus.workers import WorkerInfo
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+
+
+class Metrics:
+    """Counters of this process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.requests = Counter(
+            "lookout_chat_requests",
+            "Chat completions by outcome: ok, gone, or the error's code",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self._stages = Histogram(
+            "lookout_chat_seconds",
+            "Time of an answered chat in each stage",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._frame_age = Histogram(
+            "lookout_frame_age_seconds",
+            "Age of the frame when the engine started",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._tokens = Counter("lookout_tokens", "Tokens by kind", ["kind"], registry=self.registry)
+
+    def answered(self, last: Finished, total_s: float) -> None:
+        self.requests.labels("ok").inc()
+        timings = last.timings
+        for stage, value in (
+            ("queue", timings.queue),
+            ("pictures", timings.pictures),
+            ("first_token", timings.first_token),
+            ("engine", timings.engine),
+        ):
+            self._stages.labels(stage).observe(value / 1000)
+        self._stages.labels("total").observe(total_s)
+        for frame in last.frames:
+            self._frame_age.observe(frame.age_ms / 1000)
+        self._tokens.labels("prompt").inc(last.prompt_tokens)
+        self._tokens.labels("completion").inc(last.completion_tokens)
+
+
+def _reported(cameras: Iterable[CameraStatus], workers: Iterable[WorkerInfo]) -> bytes:
+    """Gauges of what others report, made anew each time: what is gone leaves no series."""
+    registry = CollectorRegistry()
+    live = Gauge("lookout_camera_live", "1 while frames come", ["camera"], registry=registry)
+    fps = Gauge("lookout_camera_fps", "Frames published per s", ["camera"], registry=registry)
+    last = Gauge(
+        "lookout_camera_last_frame_timestamp_seconds", "Unix s", ["camera"], registry=registry
+    )
+    attempts = Gauge("lookout_camera_attempts", "Times opened", ["camera"], registry=registry)
+    for camera in cameras:
+        live.labels(camera.id).set(camera.state == "live")
+        fps.labels(camera.id).set(camera.fps)
+        last.labels(camera.id).set(camera.last_frame_at)
+        attempts.labels(camera.id).set(camera.attempts)
+    labels = ["model", "worker"]
+    slots = Gauge("lookout_worker_slots", "Jobs it can run at once", labels, registry=registry)
+    busy = Gauge("lookout_worker_busy", "Jobs it runs", labels, registry=registry)
+    done = Gauge("lookout_worker_jobs", "Jobs since it started", labels, registry=registry)
+    for worker in workers:
+        slots.labels(worker.model, worker.id).set(worker.slots)
+        busy.labels(worker.model, worker.id).set(worker.busy)
+        done.labels(worker.model, worker.id).set(worker.done)
+    return generate_latest(registry)
+
+
+router = APIRouter()
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Text of Prometheus; while Redis is away, only what this process knows itself."""
+    state = request.app.state
+    cameras: Cameras = state.cameras
+    content = generate_latest(state.metrics.registry)
+    try:
+        async with translated():
+            content += _reported(await cameras.all(), state.models.workers)
+    except Unavailable:
+        pass
+    return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,90 @@
+"""Uploaded pictures: the header checked before any pixel is decoded, the bytes stored once."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import re
+import warnings
+from collections.abc import Callable
+from io import BytesIO
+from typing import TypeVar
+
+from PIL import Image
+from redis.asyncio import Redis
+
+from bus import names
+from bus.errors import BadImage, ImageTooLarge
+from bus.messages import StoredPicture
+from bus.redis import translated
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
+KEEP_S = 600  # longer than any request may take
+_DATA_URL = re.compile(r"data:(?P<type>image/[\w.+-]+)?(;[\w=.-]+)*;base64,", re.IGNORECASE)
+_THREAD_ABOVE = 256 * 1024  # bytes; below, a thread costs more than it spares
+
+
+class PictureStore:
+    def __init__(self, redis: Redis, size_bytes: int, pixels: int) -> None:
+        """*size_bytes* and *pixels* are what one picture may have at most."""
+        self._redis, self._size_bytes, self._pixels = redis, size_bytes, pixels
+
+    async def add_data_url(self, url: str) -> StoredPicture:
+        match = _DATA_URL.match(url)
+        if not match:
+            raise BadImage("a data: URL must look like data:image/jpeg;base64,… ")
+        if (len(url) - match.end()) * 3 // 4 > self._size_bytes + 3:
+            raise self._too_large()
+        return await self.add(await _off_loop(len(url), _unbase64, url[match.end() :]))
+
+    async def add(self, data: bytes) -> StoredPicture:
+        """Raise `BadImage` or `ImageTooLarge`."""
+        if len(data) > self._size_bytes:
+            raise self._too_large()
+        self._check_header(data)
+        digest = (await _off_loop(len(data), hashlib.sha256, data)).hexdigest()
+        key = names.image(digest)
+        async with translated():
+            if not await self._redis.expire(key, KEEP_S):
+                await self._redis.set(key, data, ex=KEEP_S)
+        return StoredPicture(digest)
+
+    def _check_header(self, data: bytes) -> None:
+        """Read size and format; no pixel is decoded, so a bomb costs nothing."""
+        try:
+            with warnings.catch_warnings(), Image.open(BytesIO(data), formats=FORMATS) as image:
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                width, height = image.size
+        except Image.DecompressionBombError as error:
+            raise ImageTooLarge("the picture has too many pixels") from error
+        except Exception as error:  # a parser of hostile bytes may raise anything
+            raise BadImage(
+                f"this is no picture that can be read: use one of {', '.join(FORMATS)}"
+            ) from error
+        if width * height > self._pixels:
+            raise ImageTooLarge(
+                f"the picture has {width}x{height} pixels: "
+                f"at most {self._pixels / 1e6:g} million are accepted"
+            )
+
+    def _too_large(self) -> ImageTooLarge:
+        return ImageTooLarge(f"the picture is larger than {self._size_bytes >> 20} MiB")
+
+
+async def _off_loop(size: int, work: Callable[[A], R], argument: A) -> R:
+    return await asyncio.to_thread(work, argument) if size > _THREAD_ABOVE else work(argument)
+
+
+def _unbase64(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        pass
+    try:  # line breaks and a missing end, as some clients send them
+        clean = re.sub(r"\s+", "", text)
+        return base64.b64decode(clean + "=" * (-len(clean) % 4), validate=True)
+    except binascii.Error as error:
+        raise BadImage("the data: URL is not valid base64") from error

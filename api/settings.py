@@ -1,0 +1,21 @@
+"""Settings of the api process."""
+
+from bus.settings import BusSettings
+
+
+class ApiSettings(BusSettings, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: int = 9000
+    default_model: str = ""  # for requests that name none; empty: the first one served
+    request_timeout_s: float = 120.0
+    max_queue: int = 256  # requests that may wait per model; the next one is a 429
+    max_body_mb: float = 48.0  # of a request, before it is read
+    max_image_mb: float = 32.0  # of one picture's file
+    max_image_mp: float = 64.0  # of one picture, in millions of pixels
+    fetch_timeout_s: float = 10.0  # for a picture behind http(s)
+    allow_hosts: tuple[str, ...] = ()  # names or networks that http(s) pictures may come from,
+    # although they are private: `cam.local 192.168.1.0/24`
+    file_roots: tuple[str, ...] = ()  # directories that file:// cameras in a request may be in
+    devices: tuple[str, ...] = ("/dev/video*",)  # that v4l2:// in a request may name
+    camera_open_s: float = 10.0  # how long a request waits for its camera to open
+    camera_idle_s: float = 300.0  # after that, a camera that only requests named is closed

@@ -1,0 +1,185 @@
+"""
+Claiming work: the worker's end of the lanes.
+
+A job belongs to a worker from claim to ack. The worker's heartbeat vouches for it: when
+that has expired, any other worker takes the job over. Redis counts the deliveries.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from bus import names
+from bus.messages import Job, JobEvent, Reply, decode_job, encode
+from bus.redis import AWAY, Batch, listen, translated
+from bus.tasks import unless
+
+log = logging.getLogger(__name__)
+
+BLOCK_MS = 2000  # then look for jobs of dead workers
+SETTLE_MS = 1000  # two workers that find the same orphan: the second leaves it to the first
+
+# In one step: there is never an answered job in the lane, nor one gone without its answer.
+_FINISH = """
+local heard = redis.call('XADD', KEYS[2], 'NOMKSTREAM', '*', 'reply', ARGV[3])
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+redis.call('XDEL', KEYS[1], ARGV[2])
+return heard
+"""
+
+Entry = tuple[bytes, dict[bytes, bytes] | None]
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A job this worker holds, and how often it has been claimed by anybody."""
+
+    job: Job
+    lane: str  # key of its stream
+    entry: bytes
+    delivery: int = 1
+
+
+class JobQueue:
+    def __init__(self, redis: Redis, model: str, worker: str) -> None:
+        self._redis, self._batch = redis, Batch(redis)
+        self._lanes = [names.jobs(model, lane) for lane in names.LANES]
+        self._worker = worker
+        self._surplus: deque[Claimed] = deque()
+        self._look_for_orphans_at = 0.0
+
+    async def claim(self, room: int, stop: asyncio.Event) -> list[Claimed]:
+        """Up to *room* jobs, interactive lane first; empty once *stop* is set."""
+        while not stop.is_set():
+            try:
+                if claimed := await self._claim_now(room) or await self._claim_next(stop):
+                    return claimed
+            except AWAY as error:
+                log.warning("redis lost, claiming again reason=%s", error)
+                await asyncio.sleep(0.2)
+            except ResponseError as error:
+                if not str(error).startswith("NOGROUP"):
+                    raise
+                await self._make_groups()
+        return []
+
+    async def _claim_now(self, room: int) -> list[Claimed]:
+        if self._surplus:
+            return [self._surplus.popleft()]
+        if monotonic() >= self._look_for_orphans_at:
+            self._look_for_orphans_at = monotonic() + BLOCK_MS / 1000
+            if orphans := await self._claim_orphans(room):
+                self._look_for_orphans_at = 0.0  # there may be more
+                return orphans
+        for lane in self._lanes:
+            if claimed := await self._read([lane], room, None):
+                return claimed
+        return []
+
+    async def _claim_next(self, stop: asyncio.Event) -> list[Claimed]:
+        """Wait for the next job of either lane."""
+        # A job that comes as we stop is taken over by another worker once we are gone.
+        claimed = await unless(stop, self._read(self._lanes, 1, BLOCK_MS)) or []
+        # Two can come at once, one from each lane: the second one waits here.
+        self._surplus.extend(claimed[1:])
+        return claimed[:1]
+
+    async def _read(self, lanes: list[str], count: int, block: int | None) -> list[Claimed]:
+        found: Any = await self._redis.xreadgroup(
+            names.WORKERS, self._worker, dict.fromkeys(lanes, ">"), count, block
+        )
+        claimed: list[Claimed] = []
+        for lane, entries in found or ():
+            claimed += await self._accept(lane.decode(), entries, {})
+        return claimed
+
+    async def _accept(
+        self, lane: str, entries: Sequence[Entry], deliveries: dict[bytes, int]
+    ) -> list[Claimed]:
+        claimed = []
+        for entry, fields in entries:
+            try:
+                job = decode_job((fields or {})[b"job"])
+            except (KeyError, msgspec.DecodeError) as error:  # taken back, or not ours to read
+                log.warning("job dropped lane=%s entry=%r reason=%s", lane, entry, error)
+                await self.drop(lane, entry)
+                continue
+            claimed.append(Claimed(job, lane, entry, deliveries.get(entry, 1)))
+        return claimed
+
+    async def _claim_orphans(self, room: int) -> list[Claimed]:
+        for lane in self._lanes:
+            for consumer in await self._redis.xinfo_consumers(lane, names.WORKERS):
+                name = consumer["name"].decode()
+                if name == self._worker or await self._redis.exists(names.process(name)):
+                    continue
+                if orphans := await self._take_over(lane, name, room):
+                    return orphans
+                if not consumer["pending"]:
+                    await self._redis.xgroup_delconsumer(lane, names.WORKERS, name)
+        return []
+
+    async def _take_over(self, lane: str, dead: str, room: int) -> list[Claimed]:
+        held: list[Any] = await self._redis.xpending_range(
+            lane, names.WORKERS, "-", "+", room, consumername=dead
+        )
+        if not held:
+            return []
+        deliveries = {item["message_id"]: item["times_delivered"] + 1 for item in held}
+        entries: Any = await self._redis.xclaim(
+            lane, names.WORKERS, self._worker, SETTLE_MS, list(deliveries)
+        )
+        if entries:
+            log.info("jobs taken over from=%s count=%d", dead, len(entries))
+        return await self._accept(lane, entries, deliveries)
+
+    async def _make_groups(self) -> None:
+        for lane in self._lanes:
+            with suppress(ResponseError):  # it is there already
+                await self._redis.xgroup_create(lane, names.WORKERS, id="0", mkstream=True)
+
+    async def reply(
+        self, claimed: Claimed, attempt: int, first: int, events: tuple[JobEvent, ...]
+    ) -> bool:
+        """Send *events*; False when the process that asked is gone."""
+        reply = encode(Reply(claimed.job.id, attempt, first, events))
+        replies = names.replies(claimed.job.process)
+        async with translated():
+            heard = await self._batch.send("XADD", replies, "NOMKSTREAM", "*", "reply", reply)
+        return heard is not None
+
+    async def finish(
+        self, claimed: Claimed, attempt: int, first: int, events: tuple[JobEvent, ...]
+    ) -> None:
+        """Send the last *events*, acknowledge and delete the job, however long Redis is away."""
+        reply = encode(Reply(claimed.job.id, attempt, first, events))
+        keys = claimed.lane, names.replies(claimed.job.process)
+        while True:
+            try:
+                await self._batch.send(
+                    "EVAL", _FINISH, 2, *keys, names.WORKERS, claimed.entry, reply
+                )
+                return
+            except AWAY:
+                log.warning("redis lost, answer waits id=%s", claimed.job.id)
+                await asyncio.sleep(0.5)
+
+    async def drop(self, lane: str, entry: bytes) -> None:
+        """Delete a job without an answer."""
+        await self._redis.xack(lane, names.WORKERS, entry)
+        await self._redis.xdel(lane, entry)
+
+    async def cancels(self) -> AsyncGenerator[str]:
+        """Ids of jobs that nobody waits for any more, for ever."""
+        async for message in listen(self._redis, names.CANCEL):
+            if message:
+                yield message[1].decode()

@@ -1,0 +1,80 @@
+"""The pixels that a job names: uploaded pictures from Redis, frames from cameras."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from bus import names
+from bus.errors import BadImage
+from bus.messages import CameraFrames, FrameUsed, Message, Part, StoredPicture
+from bus.subscriber import Frame, FrameSubscriber
+from inference.decode import Pixels, decode
+from inference.engine import Turn
+
+CACHED = 16  # decoded pictures: one that is asked about again is not decoded again
+
+
+class PictureReader:
+    def __init__(self, redis: Redis, frames: FrameSubscriber, wait_s: float) -> None:
+        """*wait_s*: how long a camera may take to give a frame."""
+        self._redis, self._frames, self._wait_s = redis, frames, wait_s
+        self._cache: OrderedDict[str, Pixels] = OrderedDict()
+
+    async def turns(self, messages: Sequence[Message]) -> tuple[list[Turn], list[Frame]]:
+        """*messages* with pixels in place of names, and the frames among them, in order."""
+        parts = [part for message in messages for part in message.parts]
+        stored = {p.digest: await self._stored(p) for p in parts if isinstance(p, StoredPicture)}
+        # Frames last: nothing slow may come between a frame and the engine.
+        cameras = list(dict.fromkeys(p for p in parts if isinstance(p, CameraFrames)))
+        series = await asyncio.gather(*(self.series(camera) for camera in cameras))
+        taken = dict(zip(cameras, series, strict=True))
+        turns = [
+            Turn(message.role, tuple(c for p in message.parts for c in _content(p, stored, taken)))
+            for message in messages
+        ]
+        return turns, [frame for frames in series for frame in frames]
+
+    async def series(self, wanted: CameraFrames) -> list[Frame]:
+        return await self._frames.series(wanted.camera, wanted.frames, wanted.span_s, self._wait_s)
+
+    async def _stored(self, picture: StoredPicture) -> Pixels:
+        if picture.digest in self._cache:
+            self._cache.move_to_end(picture.digest)
+            return self._cache[picture.digest]
+        data: Any = await self._redis.get(names.image(picture.digest))
+        if data is None:
+            raise BadImage("the picture has expired before the model could see it: send it again")
+        pixels = self._cache[picture.digest] = await asyncio.to_thread(decode, data)
+        while len(self._cache) > CACHED:
+            self._cache.popitem(last=False)
+        return pixels
+
+
+def _content(
+    part: Part, stored: dict[str, Pixels], taken: dict[CameraFrames, list[Frame]]
+) -> list[str | Pixels]:
+    match part:
+        case StoredPicture():
+            return [stored[part.digest]]
+        case CameraFrames():
+            return [frame.pixels for frame in taken[part]]
+        case _:
+            return [part.text]
+
+
+def used(frames: Sequence[Frame]) -> tuple[FrameUsed, ...]:
+    """What to say about *frames* in the answer; call it as the engine starts."""
+    return tuple(
+        FrameUsed(
+            camera=frame.descriptor.camera,
+            seq=frame.descriptor.seq,
+            captured_at=frame.descriptor.captured_at,
+            age_ms=round(frame.age_s * 1000, 2),
+            width=frame.descriptor.width,
+            height=frame.descriptor.height,
+        )
+        for frame in frames
+    )

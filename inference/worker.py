@@ -1,0 +1,193 @@
+"""
+Claim jobs while a slot is free, run them side by side, send back their events.
+
+"Exactly one last event" is what `_last_event` returns; "client gone" is a deadline that
+is now. A job whose engine died under it begins again, as a new attempt.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
+from time import monotonic, time
+
+import msgspec
+
+from bus.errors import DeadlineExceeded, EngineError, LookoutError
+from bus.messages import Chat, Failed, Finished, Job, Judge, Judged, LastEvent, Timings
+from bus.queue import Claimed, JobQueue
+from bus.redis import translated
+from inference.engine import Engine, EngineLost
+from inference.outbox import Outbox
+from inference.pictures import PictureReader, used
+
+log = logging.getLogger(__name__)
+
+LATE = "nobody waits for this job any more"
+DELIVERIES = 3  # workers that may die under a job
+TRIES = 3  # engines that may die under it in one worker
+
+
+class Attempt:
+    """One try at a job: what it has sent, and when things happened."""
+
+    def __init__(self, queue: JobQueue, claimed: Claimed, number: int) -> None:
+        self.job, self.delivery, self.number = claimed.job, claimed.delivery, number
+        self.queue_ms = max(0.0, time() - claimed.job.created) * 1000
+        self.began = self.engine_began = monotonic()
+        self.first_token: float | None = None
+        task = claimed.job.task
+        self.outbox = Outbox(
+            lambda first, delta: queue.reply(claimed, number, first, (delta,)),
+            streamed=isinstance(task, Chat) and task.stream,
+        )
+
+    def put(self, text: str) -> None:
+        self.first_token = self.first_token or monotonic()
+        self.outbox.put(text)
+
+    def timings(self) -> Timings:
+        """Of an attempt that ends now."""
+        now = monotonic()
+        first = now if self.first_token is None else self.first_token
+        return Timings(
+            queue=round(self.queue_ms, 2),
+            pictures=round((self.engine_began - self.began) * 1000, 2),
+            first_token=round((first - self.engine_began) * 1000, 2),
+            engine=round((now - self.engine_began) * 1000, 2),
+        )
+
+
+class Worker:
+    def __init__(
+        self, queue: JobQueue, engine: Engine, pictures: PictureReader, slots: int
+    ) -> None:
+        self.queue, self.engine, self.pictures = queue, engine, pictures
+        self.slots = slots
+        self.done = self.failed = 0
+        self._held: dict[str, Claimed] = {}
+        self._limits: dict[str, asyncio.Timeout] = {}
+        self._gone: deque[str] = deque(maxlen=1024)  # cancelled before we knew the job
+
+    @property
+    def busy(self) -> int:
+        return len(self._held)
+
+    async def work(self, stop: asyncio.Event) -> None:
+        """Run jobs until *stop* is set, then finish those held."""
+        async with asyncio.TaskGroup() as group:
+            listening = group.create_task(self._heed_cancels())
+            async with asyncio.TaskGroup() as held:
+                running = set[asyncio.Task[None]]()
+                while claimed := await self.queue.claim(self.slots - len(running), stop):
+                    for one in claimed:
+                        task = held.create_task(self._run_job(one))
+                        running.add(task)
+                        task.add_done_callback(running.discard)
+                    while len(running) >= self.slots:
+                        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            listening.cancel()
+
+    async def _run_job(self, claimed: Claimed) -> None:
+        # Cancelled from outside, a job stays unacknowledged: another worker takes it.
+        if held := self._held.get(claimed.job.id):  # Redis forgot that it gave us this one,
+            if held.entry != claimed.entry:  # or took it in twice
+                await self.queue.drop(claimed.lane, claimed.entry)
+            return
+        self._held[claimed.job.id] = claimed
+        try:
+            await self._try_job(claimed)
+        finally:
+            del self._held[claimed.job.id]
+
+    async def _try_job(self, claimed: Claimed) -> None:
+        number = (claimed.delivery - 1) * TRIES  # grows from worker to worker
+        last_try = number + TRIES - 1
+        while True:
+            attempt = Attempt(self.queue, claimed, number)
+            try:
+                last = await self._last_event(attempt)
+                break
+            except EngineLost as error:
+                log.warning("engine lost id=%s attempt=%d: %s", claimed.job.id, number, error)
+                if number == last_try:
+                    last = Failed.of(EngineError(f"the engine died {TRIES} times: {error}"))
+                    break
+                number += 1
+        events = (*await attempt.outbox.rest(), last)
+        await self.queue.finish(claimed, number, attempt.outbox.sent, events)
+        self._count(claimed.job.id, last)
+
+    def _count(self, job_id: str, last: LastEvent) -> None:
+        self.done += 1
+        if isinstance(last, Failed):
+            self.failed += 1
+            log.warning("job failed id=%s code=%s", job_id, last.code)
+        else:
+            log.info("job done id=%s engine_ms=%.0f", job_id, last.timings.engine)
+
+    async def _last_event(self, attempt: Attempt) -> LastEvent:
+        """Run the job and send its deltas; how it ended is returned, so it is sent once."""
+        try:
+            if attempt.delivery > DELIVERIES:
+                raise EngineError(f"{DELIVERIES} workers died while they ran this job")
+            async with self._while_wanted(attempt.job):
+                if isinstance(attempt.job.task, Judge):
+                    return await self._judge(attempt, attempt.job.task)
+                return await self._chat(attempt, attempt.job.task)
+        except EngineLost:
+            raise
+        except LookoutError as error:
+            return Failed.of(error)
+        except Exception:
+            log.exception("job crashed id=%s", attempt.job.id)
+            return Failed("internal", "the worker failed unexpectedly")
+
+    async def _chat(self, attempt: Attempt, task: Chat) -> Finished:
+        async with translated():
+            turns, frames = await self.pictures.turns(task.messages)
+        attempt.engine_began = monotonic()
+        about = used(frames)
+        async with aclosing(self.engine.generate(turns, task.sampling)) as events:
+            async for event in events:
+                if isinstance(event, Finished):
+                    return msgspec.structs.replace(event, frames=about, timings=attempt.timings())
+                attempt.put(event.text)
+        raise EngineError("the engine stopped in the middle of its answer")
+
+    async def _judge(self, attempt: Attempt, task: Judge) -> Judged:
+        async with translated():
+            frames = await self.pictures.series(task.frames)
+        attempt.engine_began = monotonic()
+        about = used(frames)
+        scores = await self.engine.judge([frame.pixels for frame in frames], task.questions)
+        return Judged(tuple(scores), about, attempt.timings())
+
+    @asynccontextmanager
+    async def _while_wanted(self, job: Job) -> AsyncGenerator[None]:
+        """Interrupt the body when the job's deadline passes or its client leaves."""
+        left_s = job.deadline - time()
+        if left_s <= 0 or job.id in self._gone:
+            raise DeadlineExceeded(LATE)
+        limit = asyncio.timeout(left_s)
+        try:
+            async with limit:
+                self._limits[job.id] = limit
+                try:
+                    yield
+                finally:
+                    del self._limits[job.id]
+        except TimeoutError as error:
+            if not limit.expired():  # the engine's own, not ours
+                raise
+            raise DeadlineExceeded(LATE) from error
+
+    async def _heed_cancels(self) -> None:
+        async with aclosing(self.queue.cancels()) as cancels:
+            async for job_id in cancels:
+                limit = self._limits.get(job_id)
+                if limit is None:
+                    self._gone.append(job_id)
+                elif not limit.expired():
+                    limit.reschedule(asyncio.get_running_loop().time())
