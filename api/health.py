@@ -1,5 +1,7 @@
 """Is this process alive; can the whole answer a question."""
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from redis.asyncio import Redis
 from starlette.responses import Response
@@ -7,6 +9,8 @@ from starlette.responses import Response
 from api.errors import Json
 from api.models import Models
 from bus.redis import AWAY
+
+PING_S = 1.0
 
 router = APIRouter()
 
@@ -23,9 +27,10 @@ async def ready(request: Request) -> Response:
     redis: Redis = request.app.state.redis
     models: Models = request.app.state.models
     try:
-        await redis.ping()
+        async with asyncio.timeout(PING_S):
+            await redis.ping()
         answers = "ok"
-    except AWAY:
+    except (TimeoutError, *AWAY):
         answers = "no answer"
     workers = [
         {"id": w.id, "model": w.model, "state": w.state, "slots": w.slots, "busy": w.busy}

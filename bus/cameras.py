@@ -78,7 +78,8 @@ class Cameras:
         """Return when the camera changes, or after *within_s*."""
         event = self._changes.setdefault(camera_id, asyncio.Event())
         with suppress(TimeoutError):
-            await asyncio.wait_for(event.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await event.wait()
 
     async def get(self, camera_id: str) -> CameraStatus | None:
         """

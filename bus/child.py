@@ -58,7 +58,8 @@ async def stop(child: asyncio.subprocess.Process, within_s: float) -> int:
         with suppress(ProcessLookupError):
             child.terminate()
         with suppress(TimeoutError):
-            await asyncio.wait_for(child.wait(), within_s)
+            async with asyncio.timeout(within_s):
+                await child.wait()
     kill_group(child)
     return await child.wait()
 

@@ -163,6 +163,7 @@ class CameraSpec(msgspec.Struct, frozen=True):
     id: str
     url: str
     explicit: bool = False
+    setting: bool = False  # of a capture process; the camera goes when none has it any more
 
 
 class FrameDescriptor(msgspec.Struct, frozen=True, tag=f"frame/{VERSION}"):

@@ -67,7 +67,7 @@ class JobQueue:
                 log.warning("redis lost, claiming again reason=%s", error)
                 await asyncio.sleep(0.2)
             except ResponseError as error:
-                if not str(error).startswith("NOGROUP"):
+                if not str(error).startswith(("NOGROUP", "no such key")):
                     raise
                 await self._make_groups()
         return []

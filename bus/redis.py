@@ -35,7 +35,9 @@ async def open_redis(url: str, patience_s: float = 10.0) -> AsyncGenerator[Redis
         client: Redis = Redis.from_url(
             url,
             protocol=2,
-            socket_timeout=BLOCK_S + 5,
+            # Not a number: before Python 3.12 the client then waits in a way that can
+            # swallow our cancellation. Keep-alive packets find a peer that has vanished.
+            socket_timeout=None,
             socket_connect_timeout=2,
             retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.02), int(patience_s / 0.3)),
         )

@@ -1,8 +1,8 @@
 """Reading videos with PyAV, as files and network streams have it in common."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from time import monotonic, time
+from time import monotonic, sleep, time
 
 import av
 import numpy as np
@@ -16,7 +16,9 @@ from capture.reasons import opening
 from capture.source import Patience, Pixels, Shot
 
 REPEAT_S = 1.0  # a picture that lasts longer is given again
-LATE_S = 1.0  # a video later than this does not hurry, it goes on from here
+LATE_S = 1.0  # a recording later than this does not hurry, it goes on from here
+GAP_S = 60.0  # a longer one between two frames is a fault of their time stamps
+FPS = 25.0  # of a recording that does not say
 
 
 @contextmanager
@@ -62,10 +64,39 @@ class Converter:
 
     def shot(self, frame: VideoFrame) -> Shot:
         """*frame* as captured now."""
-        return Shot(time(), monotonic(), lambda: self.pixels(frame))
+        return now(lambda: self.pixels(frame))
 
     def pixels(self, frame: VideoFrame) -> Pixels:
         rgb = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
         if turns := round(frame.rotation / 90) % 4:
             rgb = np.rot90(rgb, turns)
         return np.ascontiguousarray(rgb, np.uint8)
+
+
+def now(pixels: Callable[[], Pixels]) -> Shot:
+    return Shot(time(), monotonic(), pixels)
+
+
+def paced(frames: Iterable[VideoFrame], fps: float) -> Iterator[Shot]:
+    """Give *frames* of a recording as a camera would: at their times, and again while none comes."""
+    converter = Converter()
+    media_s, start, last = 0.0, None, None
+    for frame in frames:
+        media_s = media_s + 1 / fps if frame.time is None else frame.time
+        if start is None or not -LATE_S < start + media_s - monotonic() < GAP_S:
+            start = monotonic() - media_s
+        if last is not None:
+            yield from hold(last, start + media_s)
+        last = converter.shot(frame)
+        yield last
+    if last is None:
+        raise CameraError("there is no picture in it")
+    yield from hold(last, monotonic() + 1 / fps)
+
+
+def hold(shot: Shot, until: float) -> Iterator[Shot]:
+    """Wait; a long wait shows *shot* again and again."""
+    while (left_s := until - monotonic()) > REPEAT_S:
+        sleep(REPEAT_S)
+        yield now(shot.pixels)
+    sleep(max(0.0, left_s))

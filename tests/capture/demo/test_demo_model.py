@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import openvino  # type: ignore[import-untyped]  # ships no types
-import openvino_genai  # type: ignore[import-untyped]  # ships no types
+import openvino  # ships no types
+import openvino_genai  # ships no types
 import pytest
 
 from capture.demo.canvas import Picture

@@ -1,0 +1,125 @@
+"""
+Our side of the registry in Redis: which cameras are ours to open, and how each one is.
+
+A camera is ours while we hold its lease, so two capture processes never open the same
+one. What is read and changed together is a script, for others change it meanwhile.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from bus import names
+from bus.cameras import CameraStatus
+from bus.messages import CameraSpec, decode_camera_spec, encode
+
+LEASE_MS = 5_000  # a dead process's cameras are taken over after so long
+STATUS_MS = 10_000  # and what it said of them is forgotten
+SETTING_MS = 60_000  # how long a setting's camera outlives the last process with that setting
+
+TAKE = """
+local lease, used, registry = unpack(KEYS)
+local process, lease_ms, id, entry, may_go, channel = unpack(ARGV)
+if may_go == '1' and redis.call('exists', used) == 0 then
+    if redis.call('hget', registry, id) == entry then
+        redis.call('hdel', registry, id)
+        redis.call('publish', channel, id)
+    end
+    return 0
+end
+local owner = redis.call('get', lease)
+if owner and owner ~= process then
+    return 0
+end
+redis.call('set', lease, process, 'px', lease_ms)
+return 1
+"""
+TELL = """
+local lease, status = unpack(KEYS)
+local process, status_ms, channel, id = unpack(ARGV)
+if redis.call('get', lease) == process then
+    redis.call('hset', status, unpack(ARGV, 5))
+    redis.call('pexpire', status, status_ms)
+    if channel ~= '' then
+        redis.call('publish', channel, id)
+    end
+end
+"""
+RELEASE = """
+local lease, status = unpack(KEYS)
+local process, channel, id = unpack(ARGV)
+if redis.call('get', lease) == process then
+    redis.call('del', lease, status)
+    redis.call('publish', channel, id)
+end
+"""
+
+
+class Registry:
+    """As one capture process sees it; *settings* are the cameras that its settings name."""
+
+    def __init__(self, redis: Redis, process: str, settings: Iterable[CameraSpec]) -> None:
+        self._redis, self._process = redis, process
+        self._settings = tuple(settings)
+
+    async def register(self) -> list[str]:
+        """Put the cameras of our settings there; the ids that others had put there."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hkeys(names.CAMERAS)
+            for spec in self._settings:
+                pipe.hset(names.CAMERAS, spec.id, encode(spec))
+                pipe.set(names.camera_used(spec.id), "1", px=SETTING_MS)
+                pipe.publish(names.CAMERA_COMMANDS, spec.id)
+            before, *_ = await pipe.execute()
+        return sorted({name.decode() for name in before} - {spec.id for spec in self._settings})
+
+    async def is_lost(self) -> bool:
+        return not await self._redis.exists(names.CAMERAS)
+
+    async def ours(self) -> dict[str, CameraSpec]:
+        """
+        The cameras we hold or have just taken, by id.
+
+        Implicit ones that nobody uses are struck off; so are those of a setting that no
+        process has any more.
+        """
+        entries: dict[Any, Any] = await self._redis.hgetall(names.CAMERAS)
+        specs = {data: decode_camera_spec(data) for data in entries.values()}
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for spec in self._settings:
+                pipe.set(names.camera_used(spec.id), "1", px=SETTING_MS)
+            for data, spec in specs.items():
+                keys = names.camera_lease(spec.id), names.camera_used(spec.id), names.CAMERAS
+                may_go = str(int(spec.setting or not spec.explicit))
+                args = self._process, LEASE_MS, spec.id, data, may_go, names.CAMERA_EVENTS
+                pipe.eval(TAKE, len(keys), *keys, *args)
+            taken = (await pipe.execute())[len(self._settings) :]
+        return {spec.id: spec for spec, ours in zip(specs.values(), taken, strict=True) if ours}
+
+    async def tell(self, statuses: Iterable[tuple[CameraStatus, bool]]) -> None:
+        """Write how our cameras are, and announce those that changed."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for status, changed in statuses:
+                keys = names.camera_lease(status.id), names.camera(status.id)
+                channel = names.CAMERA_EVENTS if changed else ""
+                args = self._process, STATUS_MS, channel, status.id, *_flat(status)
+                pipe.eval(TELL, len(keys), *keys, *args)
+            await pipe.execute()
+
+    async def release(self, camera_id: str) -> None:
+        """Give the camera up, so that another process may open it."""
+        keys = names.camera_lease(camera_id), names.camera(camera_id)
+        args = self._process, names.CAMERA_EVENTS, camera_id
+        await self._redis.eval(RELEASE, len(keys), *keys, *args)
+
+
+def _flat(status: CameraStatus) -> list[str]:
+    """Field, value, field, value, as HSET wants it."""
+    fields = msgspec.structs.asdict(status)
+    return [text for name, value in fields.items() for text in (name, _text(value))]
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

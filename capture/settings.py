@@ -1,0 +1,53 @@
+"""What the owner of the cameras decides, and nothing that could be found out."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from msgspec import Meta
+
+from bus.cameras import check_id
+from bus.errors import BadSettings
+from bus.log import mask
+from bus.messages import CameraSpec
+from bus.settings import BusSettings
+from capture.source import Patience, kind_of
+
+Seconds = Annotated[float, Meta(ge=0.5, le=600)]
+
+
+class CaptureSettings(BusSettings, frozen=True, kw_only=True):
+    cameras: tuple[str, ...] = ()  # `front=rtsp://10.0.0.5/stream1 yard=demo:`
+    camera_fps: Annotated[float, Meta(ge=1, le=120)] = 15.0  # at most so many published of each
+    camera_open_s: Seconds = 10.0
+    camera_stall_s: Seconds = 10.0  # without a frame for so long, a camera is opened anew
+    frames_tcp: str = ""  # `tcp://10.0.0.7:5600`: where readers on other hosts get pictures
+
+    def __post_init__(self) -> None:
+        ids = [spec.id for spec in self.specs()]
+        if twice := {name for name in ids if ids.count(name) > 1}:
+            raise BadSettings(f"LOOKOUT_CAMERAS: {min(twice)} is there twice")
+        if self.frames_tcp and not self.frames_tcp.startswith("tcp://"):
+            raise BadSettings("LOOKOUT_FRAMES_TCP: write tcp://address:port")
+
+    def specs(self) -> tuple[CameraSpec, ...]:
+        return tuple(map(parse_camera, self.cameras))
+
+    @property
+    def patience(self) -> Patience:
+        return Patience(self.camera_open_s, self.camera_stall_s)
+
+
+def parse_camera(text: str) -> CameraSpec:
+    """`id=url`; raise `BadSettings` that names the camera."""
+    name, equals, url = text.partition("=")
+    try:
+        if not equals:
+            raise BadSettings("write id=url")
+        kind_of(url)
+        if urlsplit(url).scheme not in ("demo", "file") and not urlsplit(url).hostname:
+            raise BadSettings("its URL names no host")
+        return CameraSpec(check_id(name), url, explicit=True, setting=True)
+    except ValueError as error:  # of urlsplit
+        raise BadSettings(f"LOOKOUT_CAMERAS: {mask(text)}: {error}") from error
+    except BadSettings as error:
+        raise BadSettings(f"LOOKOUT_CAMERAS: {mask(text)}: {error}") from error

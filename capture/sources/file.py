@@ -1,0 +1,114 @@
+"""
+Files: `file:///videos/yard.mp4` plays once, with `?loop=1` for ever; a picture stays.
+
+A video plays at the speed it was filmed. A picture is shown once a second, and read
+again when its file has changed. A loop opens the file anew each time, so a video may be
+replaced while it plays.
+"""
+
+import os
+import stat
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from time import sleep
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from bus.errors import CameraError
+from capture.picture import read_picture
+from capture.reasons import reading
+from capture.source import Patience, Pixels, Shot, Source
+from capture.video import FPS, Converter, frames_of, is_picture, now, open_video, paced
+
+SHOW_S = 1.0  # how often a picture is shown, and its file looked at
+TRIES = 3  # for a changed picture: it may be half written
+
+
+def path_of(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+        raise CameraError("write the whole path after three slashes: file:///videos/yard.mp4")
+    return unquote(parts.path)
+
+
+def version_of(path: str) -> tuple[int, int, int]:
+    """Something that changes whenever the file does."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise CameraError("no such file") from error
+    except OSError as error:
+        raise CameraError((error.strerror or "it cannot be read").lower()) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise CameraError("a directory, not a video or picture")
+    if not stat.S_ISREG(status.st_mode):
+        raise CameraError("not a regular file")
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class Video:
+    live = False
+
+    def __init__(self, path: str, codec: str, loop: bool, patience: Patience) -> None:
+        self.codec = codec
+        self._path, self._loop, self._patience = path, loop, patience
+
+    def frames(self) -> Iterator[Shot]:
+        yield from self._once()
+        while self._loop:
+            yield from self._once()
+
+    def _once(self) -> Iterator[Shot]:
+        with (
+            open_video(self._path, self._patience) as (container, video),
+            reading(self._patience.stall_s),
+        ):
+            yield from paced(frames_of(container, video), float(video.average_rate or FPS))
+
+
+class Picture:
+    live = True  # it has no end
+
+    def __init__(self, path: str, patience: Patience) -> None:
+        self._path, self._patience = path, patience
+        self._version, self._failed = version_of(path), 0
+        self._pixels, self.codec = any_picture(path, patience)
+
+    def frames(self) -> Iterator[Shot]:
+        while True:
+            pixels = self._pixels
+            yield now(lambda pixels=pixels: pixels)
+            sleep(SHOW_S)
+            if (version := version_of(self._path)) != self._version:
+                self._read(version)
+
+    def _read(self, version: tuple[int, int, int]) -> None:
+        try:
+            self._pixels, self.codec = any_picture(self._path, self._patience)
+            self._version, self._failed = version, 0
+        except CameraError:
+            self._failed += 1
+            if self._failed == TRIES:
+                raise
+
+
+def any_picture(path: str, patience: Patience) -> tuple[Pixels, str]:
+    """The picture in the file and its format, read by Pillow or else by FFmpeg."""
+    if picture := read_picture(path):
+        return picture
+    with open_video(path, patience) as (container, video):
+        for frame in frames_of(container, video):
+            return Converter().pixels(frame), video.codec_context.name
+    raise CameraError("not a video or picture")
+
+
+@contextmanager
+def open(url: str, patience: Patience) -> Generator[Source]:
+    path = path_of(url)
+    version_of(path)  # or say why not
+    loop = parse_qs(urlsplit(url).query).get("loop", ["0"])[-1] not in ("0", "false", "no")
+    if read_picture(path):
+        yield Picture(path, patience)
+        return
+    with open_video(path, patience) as (container, video):
+        still, codec = is_picture(container), video.codec_context.name
+    yield Picture(path, patience) if still else Video(path, codec, loop, patience)

@@ -1,0 +1,121 @@
+"""The stack as local processes: what `lookout up` runs."""
+
+import asyncio
+import fcntl
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from redis.asyncio import Redis
+
+from bus import names
+from bus.errors import BadSettings
+from bus.frames import socket_dir
+from bus.redis import AWAY, open_redis
+from bus.tasks import background
+from compose import valkey
+from compose.settings import LocalSettings
+from compose.supervisor import Supervised, service
+
+log = logging.getLogger(__name__)
+
+# In the order in which they stop: whoever asks before whoever answers.
+STOP_S = {"api": 6.5, "inference": 1.0, "capture": 1.0, "redis": 1.0}
+ROOT = Path(__file__).parents[1]
+
+
+async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
+    """Run everything until *stop*; print `ready` and the address once it answers."""
+    with _only_one(settings.data_dir):
+        stack = _stack(settings)
+        runs = [part.run() for part in stack if part.name != "redis"]
+        redis = next((part for part in stack if part.name == "redis"), None)
+        try:
+            async with background(*([redis.run()] if redis else [])):
+                url = settings.redis_url or _redis_url(settings)
+                async with open_redis(url, patience_s=20) as client:
+                    await client.ping()
+                async with background(*runs, _say_when_ready(settings)):
+                    await stop.wait()
+                    for part in stack:
+                        await part.stop(STOP_S[part.name])
+        finally:
+            for part in stack:
+                await part.stop(0)
+
+
+def _stack(settings: LocalSettings) -> list[Supervised]:
+    """The processes, in the order in which they stop."""
+    url = settings.redis_url or _redis_url(settings)
+    roots = settings.file_roots or (str(Path(settings.data_dir) / "media"),)
+    env = {
+        "REDIS_URL": url,
+        "LOOKOUT_RUN_DIR": settings.run_dir,
+        "LOOKOUT_HOST": settings.host,
+        "LOOKOUT_PORT": str(settings.port),
+        "LOOKOUT_CAMERAS": " ".join(settings.cameras or ("demo=demo:",)),
+        "LOOKOUT_FILE_ROOTS": " ".join(roots),
+        "PYTHONPATH": str(ROOT),
+    }
+
+    async def bury(process: str) -> None:
+        """Tell at once what the end of a heartbeat would tell seconds later."""
+        async with open_redis(url, patience_s=1) as redis:
+            await _forget(redis, process)
+
+    stack = [Supervised(name, service(name), env, bury) for name in STOP_S if name != "redis"]
+    if not settings.redis_url:
+        data = Path(settings.data_dir) / "redis"
+        data.mkdir(parents=True, exist_ok=True)
+        command = valkey.command(_socket(settings), data, settings.redis_port)
+        stack.append(Supervised("redis", command, {}))
+    return stack
+
+
+async def _forget(redis: Redis, process: str) -> None:
+    try:
+        await redis.unlink(names.process(process), names.replies(process))
+    except AWAY:
+        log.warning("redis is away too, the heartbeat of %s will run out", process)
+
+
+def _socket(settings: LocalSettings) -> Path:
+    return socket_dir(settings.run_dir) / "redis.sock"
+
+
+def _redis_url(settings: LocalSettings) -> str:
+    return f"unix://{_socket(settings)}"
+
+
+async def _say_when_ready(settings: LocalSettings) -> None:
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    address = f"http://{host}:{settings.port}"
+    async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+        while True:
+            try:
+                if (await client.get(f"{address}/health/ready")).status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.1)
+    sys.stdout.write(f"ready {address}\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _only_one(data_dir: str) -> Iterator[None]:
+    """Two stacks must not write the same data."""
+    try:
+        Path(data_dir).mkdir(parents=True, exist_ok=True)
+        lock = (Path(data_dir) / "lock").open("w")
+    except OSError as error:
+        raise BadSettings(f"LOOKOUT_DATA_DIR: {error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise BadSettings(f"LOOKOUT_DATA_DIR: another stack uses {data_dir}") from error
+        yield

@@ -1,0 +1,23 @@
+"""Settings of the local stack; what is not here is handed on to the services as it is."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from bus.settings import BusSettings
+
+
+def default_data_dir() -> str:
+    home = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return str(Path(home) / "lookout")
+
+
+class LocalSettings(BusSettings, frozen=True, kw_only=True):
+    redis_url: str = ""  # empty: start the embedded Valkey
+    redis_port: int = 0  # of the embedded Valkey on loopback, for subscribers; 0: none
+    data_dir: str = msgspec.field(default_factory=default_data_dir)
+    host: str = "127.0.0.1"
+    port: int = 9000
+    cameras: tuple[str, ...] = ()
+    file_roots: tuple[str, ...] = ()

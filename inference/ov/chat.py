@@ -1,0 +1,143 @@
+"""Chats on the pipeline: tokens become text, and each chat ends exactly once."""
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import openvino_genai as genai
+
+from bus.errors import BadJob, EngineError
+from bus.messages import Delta, Failed, Finished, Sampling
+from inference.engine import Pixels
+from inference.ov.pipeline import Config, Handle, Pipeline, prompt_tokens
+from inference.ov.wire import Event, Generate, Outcome
+from inference.text import Detokenizer, StopStrings
+
+OUT_OF_MEMORY = Failed.of(
+    EngineError("the request did not fit into the engine's cache: raise cache_gb in its URL")
+)
+
+
+class Chat:
+    """One running request. Once `ending` is known, it is free after the next step."""
+
+    def __init__(self, handle: Handle, sampling: Sampling) -> None:
+        self.handle = handle
+        self.words = Detokenizer()
+        self.count = 0  # tokens generated, the end token included
+        self.ending: Literal["", "stop", "length"] = ""
+        self.free = False
+        self._sampling = sampling
+        self._stops = StopStrings(sampling.stop)
+
+    @property
+    def out_of_memory(self) -> bool:
+        return not self.ending and self.handle.get_status() == genai.GenerationStatus.IGNORED
+
+    def read(self) -> bool:
+        """Take the tokens of the last step; whether there were any."""
+        before = self.count
+        while not self.ending and self.handle.can_read():
+            for output in self.handle.read().values():
+                self._take(output.generated_ids, output.finish_reason)
+        return self.count > before
+
+    def show(self, decoded: str) -> str:
+        """The text that may be sent now, *decoded* being that of the window."""
+        text = self.words.read(decoded)
+        if self.count >= self._sampling.min_tokens:
+            text = self._stops.add(text)
+        if self._stops.found:
+            self.end("stop")
+        elif self.ending:
+            text += self._stops.rest()
+        return text
+
+    def end(self, how: Literal["stop", "length"]) -> None:
+        self.ending = how
+        if not self.free:
+            self.handle.stop()
+
+    def _take(self, tokens: Sequence[int], finish: genai.GenerationFinishReason) -> None:
+        for token in tokens:
+            self.words.add(token)
+        self.count += len(tokens)
+        if finish != genai.GenerationFinishReason.NONE:
+            self.free = True
+            self.ending = "stop" if finish == genai.GenerationFinishReason.STOP else "length"
+        elif self.count >= self._sampling.max_tokens:
+            self.end("length")
+
+
+class Chats:
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._chats: dict[int, Chat] = {}
+
+    def start(self, command: Generate, pictures: Sequence[Pixels]) -> None:
+        config = configure(command.sampling)
+        prompt = self._pipeline.prompt(command.turns)
+        handle = self._pipeline.add(prompt, pictures, config)
+        self._chats[command.id] = Chat(handle, command.sampling)
+
+    def drop(self, number: int) -> None:
+        """Forget a chat; without its handle it is gone after the next step."""
+        self._chats.pop(number, None)
+
+    def collect(self) -> Iterator[Event]:
+        """What the last step of the pipeline brought; call it after each step."""
+        for number, chat in list(self._chats.items()):
+            if chat.ending or chat.out_of_memory:
+                yield self._close(number)
+        moved = {number: chat for number, chat in self._chats.items() if chat.read()}
+        texts = self._pipeline.texts([chat.words.window for chat in moved.values()])
+        for (number, chat), decoded in zip(moved.items(), texts, strict=True):
+            text = chat.show(decoded)
+            if text or chat.count == 1:  # the first token is news even without text
+                yield Event(number, Delta(text))
+            if chat.free:
+                yield self._close(number)
+
+    def _close(self, number: int) -> Event:
+        chat = self._chats.pop(number)
+        return Event(number, self._outcome(chat))
+
+    def _outcome(self, chat: Chat) -> Outcome:
+        if not chat.ending:
+            return OUT_OF_MEMORY
+        return Finished(chat.ending, prompt_tokens(chat.handle), chat.count)
+
+
+def configure(sampling: Sampling) -> Config:
+    """
+    *sampling* in OpenVINO's words. It is greedy without a temperature, or with 0.
+
+    `max_tokens` is not among them: the limit given is the model's context, so that a
+    prompt which fits is answered with as many tokens as fit, and `Chat` stops earlier.
+    """
+    _check(sampling)
+    config = Config()
+    config.min_new_tokens = sampling.min_tokens
+    config.presence_penalty = sampling.presence_penalty
+    config.frequency_penalty = sampling.frequency_penalty
+    if sampling.temperature and sampling.top_p != 0:
+        config.do_sample = True
+        config.temperature = sampling.temperature
+        config.top_p = 1.0 if sampling.top_p is None else sampling.top_p
+        seed = random.getrandbits(32) if sampling.seed is None else sampling.seed
+        config.rng_seed = seed % (1 << 32)
+    return config
+
+
+def _check(sampling: Sampling) -> None:
+    ranges: tuple[tuple[str, float | None, float, float], ...] = (
+        ("max_tokens", sampling.max_tokens, 1, float("inf")),
+        ("min_tokens", sampling.min_tokens, 0, sampling.max_tokens),
+        ("temperature", sampling.temperature, 0, 100),
+        ("top_p", sampling.top_p, 0, 1),
+        ("presence_penalty", sampling.presence_penalty, -2, 2),
+        ("frequency_penalty", sampling.frequency_penalty, -2, 2),
+    )
+    for name, value, least, most in ranges:
+        if value is not None and not least <= value <= most:
+            raise BadJob(f"{name} must be from {least:g} to {most:g}, not {value:g}", param=name)

@@ -1,0 +1,137 @@
+"""OpenVINO's continuous batching pipeline, as the rest of the child sees it."""
+
+import itertools
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+import openvino_genai as genai
+
+from bus.errors import BadJob, BadSettings, ContextTooLong, EngineError
+from inference.engine import Pixels
+from inference.ov.prompt import build
+from inference.ov.settings import Settings
+from inference.ov.wire import Said
+
+Handle = genai.GenerationHandle
+Config = genai.GenerationConfig
+
+# OpenVINO has one kind of error. This one, and only this one, is known by its words.
+TOO_LONG = "'max_length' must be greater than the number of prompt tokens"
+UNKNOWN_CONTEXT = 1 << 30
+
+
+class Pipeline:
+    """Prompts in, handles out; `step` brings each of them about one token further."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.card = settings.card
+        self.context = context_of(settings.path)
+        self._pipeline = _load(settings)
+        self._tokenizer = self._pipeline.get_tokenizer()
+        self._ids = itertools.count()  # two live requests with one id break each other
+        self._bos = self._tokenizer.get_bos_token()
+        self._adds_bos = len(self.tokens("")) > 0
+
+    @property
+    def busy(self) -> bool:
+        return self._pipeline.has_non_finished_requests()
+
+    def step(self) -> None:
+        self._pipeline.step()
+
+    def tokens(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text).input_ids.data.ravel().tolist()
+        return ids
+
+    def texts(self, tokens: list[list[int]]) -> list[str]:
+        """Decode several lists at once: ten cost little more than one."""
+        return self._tokenizer.decode(tokens) if tokens else []
+
+    def prompt(self, turns: Sequence[Said]) -> str:
+        try:
+            text = build(turns, self.card, self._apply_template, self._bos)
+        except RuntimeError as error:
+            message = f"the model's chat template refuses these messages: {last_line(error)}"
+            raise BadJob(message, param="messages") from error
+        return text.removeprefix(self._bos) if self._adds_bos else text
+
+    def add(self, prompt: str, pictures: Sequence[Pixels], config: Config) -> Handle:
+        """Begin a request; it is dropped when its handle is."""
+        self._refuse_endless(prompt)
+        config.max_length = self.context
+        try:
+            return self._request(prompt, pictures, config)
+        except RuntimeError as error:
+            if TOO_LONG in str(error):
+                raise self._too_long(f"{self._count(prompt, pictures)} tokens") from error
+            raise EngineError(f"OpenVINO refused the request: {last_line(error)}") from error
+
+    def _request(self, prompt: str, pictures: Sequence[Pixels], config: Config) -> Handle:
+        config.apply_chat_template = False  # it is applied: see prompt()
+        tensors = [ov.Tensor(picture[None]) for picture in pictures]
+        handle = self._pipeline.add_request(next(self._ids), prompt, tensors, config)
+        with warnings.catch_warnings():
+            # Otherwise the pipeline remembers all token ids of all requests for ever.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._pipeline.finish_chat()
+        return handle
+
+    def _apply_template(self, messages: list[dict[str, str]]) -> str:
+        return self._tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+
+    def _refuse_endless(self, prompt: str) -> None:
+        """Count the text of a very long prompt before the pipeline makes embeddings of it."""
+        if len(prompt) > self.context:
+            count = len(self.tokens(prompt))
+            if count > 2 * self.context:
+                raise self._too_long(f"more than {count} tokens")
+
+    def _count(self, prompt: str, pictures: Sequence[Pixels]) -> int:
+        """The tokens of a prompt that is too long, as the pipeline itself counts them."""
+        handle = self._request(prompt, pictures, Config())
+        handle.cancel()
+        self.step()
+        return prompt_tokens(handle)
+
+    def _too_long(self, size: str) -> ContextTooLong:
+        return ContextTooLong(
+            f"this model's context is {self.context} tokens, but the messages have {size}",
+            param="messages",
+        )
+
+
+def prompt_tokens(handle: Handle) -> int:
+    """The tokens of the prompt, those of pictures included; known once a request has ended."""
+    count: int = handle.get_perf_metrics().get_num_input_tokens()
+    return count
+
+
+def context_of(path: Path) -> int:
+    """How many tokens the model in *path* was made for."""
+    config = json.loads((path / "config.json").read_bytes())
+    parts = [config, *(config.get(key, {}) for key in ("text_config", "llm_config"))]
+    known = (part.get("max_position_embeddings") for part in parts)
+    return next((int(count) for count in known if count), UNKNOWN_CONTEXT)
+
+
+def last_line(error: Exception) -> str:
+    """What OpenVINO says, without where in its source it says so."""
+    return (str(error).strip().splitlines() or ["unknown error"])[-1]
+
+
+def _load(settings: Settings) -> Any:
+    query = settings.query
+    scheduler = genai.SchedulerConfig()
+    scheduler.cache_size = query.cache_gb
+    properties = {"INFERENCE_NUM_THREADS": query.threads} if query.threads else {}
+    try:
+        return genai.ContinuousBatchingPipeline(
+            settings.path, scheduler, query.device, properties
+        )
+    except RuntimeError as error:
+        message = f"cannot load {settings.path} on {query.device}: {last_line(error)}"
+        raise BadSettings(message) from error

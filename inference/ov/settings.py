@@ -1,0 +1,87 @@
+"""What an `openvino:` URL and the model's own `lookout.json` say. Knows nothing of OpenVINO."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from bus.errors import BadSettings
+
+CARD = "lookout.json"
+LANGUAGE_MODEL = "openvino_language_model.xml"
+FORM = "openvino:/path/to/model?device=CPU&slots=8"
+JUDGE_PROMPT = (
+    "You are an AI assistant whose job is to evaluate a yes/no question on an image."
+    " Your response must be accurate and based on the image and MUST be yes or no."
+)
+
+Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class Card(msgspec.Struct, frozen=True):
+    """`lookout.json`: what a model expects that its other files do not say."""
+
+    id: str = ""
+    fit: Literal["", "squash"] = ""  # squash: the whole picture at `size`, whatever its shape
+    size: tuple[Count, Count] | None = None  # width, height
+    pictures_first: bool = False  # it learned pictures before everything else, not in their turn
+    single_turn: bool = False  # it learned one question and its answer, no conversation
+    judge_prompt: str = JUDGE_PROMPT
+
+
+class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What may stand behind the `?`."""
+
+    id: str = ""
+    device: str = "CPU"
+    slots: Count = 8
+    threads: Annotated[int, Meta(ge=0)] = 0  # 0: as many as OpenVINO likes
+    cache_gb: Annotated[int, Meta(ge=0)] = 0  # 0: as much as the requests in flight need
+    max_side: Count = 1344  # a larger picture is scaled down to it, unless the card says how
+    judge: Literal["auto", "forced"] = "auto"
+    start_s: Seconds = 300.0
+    first_token_s: Seconds = 120.0
+    token_s: Seconds = 30.0
+
+
+class Settings(msgspec.Struct, frozen=True):
+    path: Path
+    query: Query
+    card: Card
+
+    @property
+    def model(self) -> str:
+        return self.query.id or self.card.id or self.path.name
+
+
+def parse(url: str) -> Settings:
+    """The settings in *url*, with the model's files looked at but not loaded."""
+    parts = urlsplit(url)
+    if parts.netloc or not parts.path:
+        raise BadSettings(f"bad engine URL {url!r}: write it as {FORM}, or with a relative path")
+    path = Path(unquote(parts.path)).expanduser().resolve()
+    if not (path / LANGUAGE_MODEL).is_file():
+        raise BadSettings(f"no OpenVINO vision-language model in {path}: no {LANGUAGE_MODEL} there")
+    return Settings(path, _query(url, parts.query), read_card(path))
+
+
+def _query(url: str, text: str) -> Query:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
+        return msgspec.convert(dict(pairs), Query, strict=False)
+    except ValueError as error:
+        known = ", ".join(Query.__struct_fields__)
+        raise BadSettings(f"bad engine URL {url!r}: {error}; it may set {known}") from error
+
+
+def read_card(path: Path) -> Card:
+    """The card of the model in *path*; one without a card gets the defaults."""
+    try:
+        return msgspec.json.decode((path / CARD).read_bytes(), type=Card)
+    except FileNotFoundError:
+        return Card()
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"cannot read {path / CARD}: {error}") from error
