@@ -43,8 +43,10 @@ class Pipeline:
     def step(self) -> None:
         self._pipeline.step()
 
-    def tokens(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer.encode(text).input_ids.data.ravel().tolist()
+    def tokens(self, text: str, *, special: bool = True) -> list[int]:
+        """*special*: with the tokens that the tokenizer itself puts around a prompt."""
+        encoded = self._tokenizer.encode(text, add_special_tokens=special)
+        ids: list[int] = encoded.input_ids.data.ravel().tolist()
         return ids
 
     def texts(self, tokens: list[list[int]]) -> list[str]:
@@ -127,10 +129,9 @@ def _load(settings: Settings) -> Any:
     query = settings.query
     scheduler = genai.SchedulerConfig()
     scheduler.cache_size = query.cache_gb
-    properties = {"INFERENCE_NUM_THREADS": query.threads} if query.threads else {}
     try:
         return genai.ContinuousBatchingPipeline(
-            settings.path, scheduler, query.device, properties
+            settings.path, scheduler, query.device, query.properties
         )
     except RuntimeError as error:
         message = f"cannot load {settings.path} on {query.device}: {last_line(error)}"

@@ -46,6 +46,11 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first_token_s: Seconds = 120.0
     token_s: Seconds = 30.0
 
+    @property
+    def properties(self) -> dict[str, int]:
+        """What OpenVINO is told when it compiles a model."""
+        return {"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}
+
 
 class Settings(msgspec.Struct, frozen=True):
     path: Path

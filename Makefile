@@ -1,0 +1,49 @@
+# `make` alone lists the targets. `setup` is all a newcomer needs before the others.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt lint types test check demo up bench clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: .venv/ready ## the environment with everything, in .venv
+
+.venv/ready: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Lookout needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
+	@$(PYTHON) -m venv .venv \
+		|| { echo "This Python cannot make environments: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+fmt: setup ## format the code
+	$(BIN)/ruff format .
+
+lint: setup ## what ruff has to say
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+test: setup ## all tests but the slow suites
+	$(BIN)/python -m pytest
+
+check: lint types test ## what a change must pass
+
+demo: setup ## ask the demo camera, and check the answers
+	$(BIN)/lookout demo
+
+up: setup ## the whole stack, until Ctrl-C
+	$(BIN)/lookout up
+
+bench: setup ## the budgets of DESIGN.md, as ratios to a floor taken in the same run
+	$(BIN)/python -m tests.bench
+
+clean: ## leave nothing behind
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,147 @@
+"""
+One camera, kept open: opened, watched, closed when its frames stop, opened again.
+
+The policy is here and in `health`; reading is in `feed`, Redis in `registry`.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from math import inf
+from random import Random
+from time import monotonic, time
+
+import msgspec
+
+from bus.cameras import CameraStatus, State
+from bus.log import mask
+from capture.feed import Feed
+from capture.health import STEADY_S, backoff_s, judge
+from capture.source import Patience
+
+log = logging.getLogger(__name__)
+
+AGAIN_S = 1.0  # not sooner, whoever asks: many cameras lock out who is wrong too often
+CLOSE_S = 0.5  # a thread that has not ended by then is left alone
+RATE_S = 2.0  # over which frames are counted
+
+OpenFeed = Callable[[Callable[[], object]], Feed]  # given what to call when it changes
+
+
+class Rate:
+    """Frames per second, lately."""
+
+    def __init__(self) -> None:
+        self._count, self._since, self._per_s = 0, monotonic(), 0.0
+
+    def at(self, count: int, now: float) -> float:
+        took_s = now - self._since
+        if took_s >= RATE_S or (took_s > 0 and not self._per_s):
+            self._per_s = (count - self._count) / took_s
+        if took_s >= RATE_S:
+            self._count, self._since = count, now
+        return round(self._per_s, 1)
+
+
+class Camera:
+    """`run` keeps it open until cancelled; *changed* is called when its status is another."""
+
+    def __init__(
+        self,
+        status: CameraStatus,
+        open_feed: OpenFeed,
+        patience: Patience,
+        changed: Callable[[], None],
+    ) -> None:
+        self._status = status
+        self._open_feed, self._patience, self._changed = open_feed, patience, changed
+        self._feed: Feed | None = None
+        self._rate = Rate()
+        self._woken = asyncio.Event()
+        self._nudged = False
+
+    def nudge(self) -> None:
+        """Somebody wants it: if it rests between two attempts, begin."""
+        self._nudged = True
+        self._woken.set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its thread has; one that hangs in native code may not."""
+        return self._feed is None or self._feed.closed
+
+    def status(self) -> CameraStatus:
+        feed, status = self._feed, self._status
+        if feed is None or feed.newest is None or status.state not in ("live", "stale"):
+            return status
+        return msgspec.structs.replace(
+            status,
+            instance=feed.newest.instance,
+            width=feed.newest.width,
+            height=feed.newest.height,
+            last_frame_at=feed.newest.captured_at,
+            codec=feed.codec,
+            fps=self._rate.at(feed.published, monotonic()),
+        )
+
+    async def run(self) -> None:
+        dice, failures = Random(), 0
+        try:
+            while True:
+                began, feed = monotonic(), self._begin()
+                await self._watch(feed)
+                feed.stop()
+                failures = 0 if monotonic() - began > STEADY_S else failures + 1
+                await self._rest(feed, backoff_s(failures, dice))
+        finally:
+            await self._close()
+
+    def _begin(self) -> Feed:
+        self._nudged, self._rate = False, Rate()
+        self._status = msgspec.structs.replace(self._status, attempts=self._status.attempts + 1)
+        self._say("connecting", self._status.error)  # of the attempt before, until we know more
+        self._feed = self._open_feed(self._woken.set)
+        self._feed.start()
+        return self._feed
+
+    async def _watch(self, feed: Feed) -> None:
+        """Say how the camera is until it is lost."""
+        while not feed.closed:
+            verdict = judge(feed.opening(), monotonic(), self._patience)
+            self._say(verdict.state, verdict.error)
+            if verdict.state == "down":
+                return
+            feed.tell_next = verdict.state == "stale"
+            await self._pause(verdict.holds_s)
+        self._say("down", feed.reason)
+
+    async def _rest(self, feed: Feed, wait_s: float) -> None:
+        """Until the next attempt: *wait_s*, less if somebody asks, more if the thread hangs."""
+        if feed.over:
+            self._nudged, wait_s = False, inf
+        start = monotonic()
+        while True:
+            left_s = start + (AGAIN_S if self._nudged else wait_s) - monotonic()
+            if left_s <= 0 and feed.closed:
+                return
+            await self._pause(left_s if left_s > 0 else inf)
+
+    async def _close(self) -> None:
+        if self._feed:
+            self._feed.stop()
+        until = monotonic() + CLOSE_S
+        while not self.ended and (left_s := until - monotonic()) > 0:
+            await self._pause(left_s)
+
+    async def _pause(self, within_s: float) -> None:
+        """Until something happens, or the time is up."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), None if within_s == inf else within_s)
+        self._woken.clear()
+
+    def _say(self, state: State, error: str) -> None:
+        before = self.status()
+        if state == "connecting":
+            error = error or before.error
+            ...

@@ -1,0 +1,124 @@
+"""
+One opening of a camera: the thread that reads its source and publishes its frames.
+
+It may hang in native code, so nobody waits for it without a limit: whoever has told it
+to stop may forget it.
+"""
+
+import logging
+from collections.abc import Callable
+from threading import Thread
+from time import monotonic
+
+from bus.errors import BadSettings, CameraError
+from bus.frames import FrameWriter
+from bus.messages import FrameDescriptor
+from capture.health import Opening
+from capture.motion import Motion
+from capture.source import Patience, Shot, open_source
+
+log = logging.getLogger(__name__)
+
+
+class Pacer:
+    """Which frames to publish so that there are *fps* of them at most, evenly."""
+
+    def __init__(self, fps: float) -> None:
+        self._step_s = 1 / fps
+        self._due = 0.0
+
+    def due(self, at: float) -> bool:
+        if at < self._due - self._step_s / 2:  # half a step is jitter
+            return False
+        self._due = max(self._due + self._step_s, at)
+        return True
+
+
+class Feed:
+    """Written by its thread, read by the event loop, which *changed* wakes."""
+
+    def __init__(
+        self,
+        url: str,
+        writer: FrameWriter,
+        fps: float,
+        patience: Patience,
+        changed: Callable[[], object],
+    ) -> None:
+        self.codec = ""
+        self.newest: FrameDescriptor | None = None
+        self.published = 0
+        self.reason = ""  # why it ended
+        self.over = False  # it ended because there is no more of it
+        self.closed = False  # the thread has ended
+        self.tell_next = False  # wake the loop at the next frame
+        self._url, self._writer, self._patience, self._changed = url, writer, patience, changed
+        self._pacer, self._motion = Pacer(fps), Motion()
+        self._began = monotonic()
+        self._opened: float | None = None
+        self._last: float | None = None
+        self._interval_s = 0.0
+        self._stopping = False
+
+    def start(self) -> None:
+        # Not from a pool: a pool's threads would be waited for at exit.
+        Thread(target=self._run, name=f"camera-{self._writer.camera}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Publish nothing more, and end as soon as the source lets go."""
+        self._stopping = True
+
+    def opening(self) -> Opening:
+        return Opening(self._began, self._opened, self._last, self._interval_s)
+
+    def _run(self) -> None:
+        try:
+            self.reason = self._read()
+        except (CameraError, BadSettings) as error:
+            self.reason = str(error)
+        except Exception:
+            log.exception("camera crashed id=%s", self._writer.camera)
+            self.reason = "reading it failed unexpectedly: see the log of capture"
+        finally:
+            self._writer.close()
+            self.closed = True
+            self._changed()
+
+    def _read(self) -> str:
+        """Publish frames until there are no more; why that is."""
+        with open_source(self._url, self._patience) as source:
+            self.codec, self._opened = source.codec, monotonic()
+            self._changed()
+            for shot in source.frames():
+                if self._stopping:
+                    return "it was closed"
+                self._note(shot)
+                if self._pacer.due(shot.captured_mono):
+                    self._publish(shot)
+            self.over = not source.live
+        return "the video is over" if self.over else "the camera ended its stream"
+
+    def _note(self, shot: Shot) -> None:
+        if self._last is not None:
+            newly_s = shot.captured_mono - self._last
+            self._interval_s += (newly_s - self._interval_s) * (0.2 if self._interval_s else 1)
+        self._last = shot.captured_mono
+
+    def _publish(self, shot: Shot) -> None:
+        pixels = shot.pixels()
+        motion = self._motion.score(pixels, shot.captured_mono)
+        if self._stopping:
+            return
+        try:
+            frame = self._writer.write(pixels, shot.captured_at, shot.captured_mono, motion)
+        except OSError as error:  # a full tmpfs
+            raise CameraError(f"its frames do not fit: {error.strerror}") from error
+        before, self.newest = self.newest, frame
+        self.published += 1
+        if self.tell_next or before is None or _place(before) != _place(frame):
+            self.tell_next = False
+            self._changed()
+
+
+def _place(frame: FrameDescriptor) -> tuple[str, int, int]:
+    return frame.instance, frame.width, frame.height

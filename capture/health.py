@@ -1,0 +1,60 @@
+"""How a camera is, from what is known of it and the time. Pure: knows no clock and no camera."""
+
+from dataclasses import dataclass
+from random import Random
+
+from bus.cameras import State
+from capture.source import Patience
+
+STALE_S = 3.0  # without a frame, where frames come faster than one a second
+STALE_FRAMES = 3.0  # that did not come, where they are slower
+LOST_FRAMES = 5.0
+GRACE_S = 1.0  # a source that keeps its own time says better what went wrong
+STEADY_S = 10.0  # whoever was live for so long has not failed again and again
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One attempt to open a camera and what came of it, in monotonic seconds."""
+
+    began: float
+    opened: float | None = None
+    last_frame: float | None = None
+    interval_s: float = 0.0  # between frames, lately
+
+
+@dataclass(frozen=True)
+class Verdict:
+    state: State  # `down` means that it should be closed
+    error: str
+    holds_s: float  # so long at most, if no frame comes
+
+
+def judge(camera: Opening, now: float, patience: Patience) -> Verdict:
+    if camera.last_frame is None:
+        return _judge_silent(camera, now, patience)
+    age_s = now - camera.last_frame
+    stale_s = max(STALE_S, STALE_FRAMES * camera.interval_s)
+    lost_s = max(patience.stall_s, LOST_FRAMES * camera.interval_s)
+    if age_s >= lost_s:
+        return Verdict("down", f"gave no frame for {lost_s:.3g} s", 0)
+    if age_s >= stale_s:
+        return Verdict("stale", f"no frame for {stale_s:.3g} s", lost_s - age_s)
+    return Verdict("live", "", min(stale_s, lost_s) - age_s)
+
+
+def _judge_silent(camera: Opening, now: float, patience: Patience) -> Verdict:
+    """Of a camera that has not given a frame yet."""
+    if camera.opened is None:
+        since, limit_s = camera.began, patience.open_s
+        error = f"gave no answer within {limit_s:g} s"
+    else:
+        since, limit_s = camera.opened, patience.stall_s
+        error = f"was opened, but gave no picture within {limit_s:g} s"
+    left_s = since + limit_s + GRACE_S - now
+    return Verdict("connecting", "", left_s) if left_s > 0 else Verdict("down", error, 0)
+
+
+def backoff_s(failures: int, dice: Random) -> float:
+    """How long to wait after the nth failure in a row: 1 to 30 s, never in step with others."""
+    return max(1.0, min(30.0, 2.0**failures) * dice.uniform(0.5, 1.0))
