@@ -169,3 +169,8 @@ class FrameWriter:
             self._ring.close()
             self._ring = None
             self._call_in_loop(self._publisher.forget, self.camera)
+
+    def discard(self) -> None:
+        """Remove the ring's file for a thread that hangs, and so cannot `close`."""
+        if self._ring is not None:
+            self._ring.path.unlink(missing_ok=True)

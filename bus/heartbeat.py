@@ -11,17 +11,20 @@ from bus.redis import AWAY
 
 EVERY_S = 1.0
 TTL_S = 5.0
+END_S = 0.5
 
 
 async def beat(redis: Redis, key: str, fields: Callable[[], Mapping[str, str]]) -> None:
-    """Write *fields* to *key* every second, for ever; cancelled, delete it."""
+    """Write *fields* to *key* every second, while Redis is there; cancelled, delete it."""
     try:
         while True:
             with suppress(*AWAY):  # it will be back
                 await _write(redis, key, fields())
             await asyncio.sleep(EVERY_S)
     finally:
-        await redis.unlink(key)
+        with suppress(TimeoutError, *AWAY):  # else it expires
+            async with asyncio.timeout(END_S):
+                await redis.unlink(key)
 
 
 async def _write(redis: Redis, key: str, fields: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from bus import names
-from bus.errors import DeadlineExceeded, Overloaded
+from bus.errors import DeadlineExceeded, Overloaded, Unavailable
 from bus.messages import (
     Delta,
     Failed,
@@ -151,20 +151,21 @@ class JobClient:
         """Hand replies to whoever waits, for ever. *impatient* must not retry by itself."""
         while True:
             try:
-                found: Any = await impatient.xread(
-                    {self._replies: self._last},
-                    count=256,
-                    block=None if self._lost else round(BLOCK_S * 1000),
-                )
-                if found:
-                    self._hand_out(found[0][1])
-                elif self._lost:
-                    await self._put_lost_in_again()
+                if self._lost:
+                    await self._recover(impatient)
+                await self._read(impatient, round(BLOCK_S * 1000))
             except AWAY:
                 if not self._lost:
                     log.warning("redis lost, waiting=%d", len(self._waiting))
                 self._lost = True
                 await asyncio.sleep(0.1)
+
+    async def _read(self, redis: Redis, block_ms: int | None) -> bool:
+        """Whether there was something to read."""
+        found: Any = await redis.xread({self._replies: self._last}, count=256, block=block_ms)
+        if found:
+            self._hand_out(found[0][1])
+        return bool(found)
 
     def _hand_out(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
         for entry, fields in entries:
@@ -176,16 +177,34 @@ class JobClient:
             if waiting := self._waiting.get(reply.job_id):
                 waiting.hear(reply)
 
-    async def _put_lost_in_again(self) -> None:
-        """Called when every reply has been read: what still waits and is gone was lost."""
+    async def _recover(self, redis: Redis) -> None:
+        """Redis was away: put in again what it has lost."""
         self._lost = False
-        for waiting in list(self._waiting.values()):
-            if waiting.entry is None or not waiting.entry.done() or waiting.entry.exception():
+        # An answered job leaves its lane together with the answer. So what is in no lane,
+        # and still waits when every reply has been read, was lost.
+        missing = [waiting for waiting in list(self._waiting.values()) if await self._gone(waiting)]
+        while await self._read(redis, None):
+            pass
+        for waiting in missing:
+            if waiting.job.id not in self._waiting:
                 continue
-            lane, entry = names.jobs(waiting.job.model, waiting.lane), waiting.entry.result()
-            if not await self._redis.xrange(lane, entry, entry):
-                log.warning("job lost by redis, put in again id=%s", waiting.job.id)
+            log.warning("job lost by redis id=%s heard=%d", waiting.job.id, waiting.heard)
+            if waiting.heard:  # half an answer has been read: it cannot begin again
+                lost = Unavailable("Redis has lost the rest of the answer")
+                waiting.events.put_nowait(Failed.of(lost))
+            else:
                 waiting.entry = asyncio.create_task(self._add(waiting))
+
+    async def _gone(self, waiting: _Waiting) -> bool:
+        entry = waiting.entry
+        if entry is None or not entry.done() or entry.cancelled() or entry.exception():
+            return False
+        lane = names.jobs(waiting.job.model, waiting.lane)
+        return not await self._redis.xrange(lane, entry.result(), entry.result())
+
+    async def make_stream(self) -> None:
+        """Workers reply to a stream that exists: one that does not is a process that is gone."""
+        await self._redis.xadd(self._replies, {b"made": b""})
 
     async def keep_alive(self) -> None:
         """Keep our replies stream while we live, and cut off what has been read."""
@@ -197,7 +216,7 @@ class JobClient:
                     kept, _ = await pipe.execute()
                 if not kept:
                     self._lost = True
-                    await self._redis.xadd(self._replies, {b"made": b""})
+                    await self.make_stream()
                     continue
             except AWAY:
                 self._lost = True
@@ -216,6 +235,7 @@ async def open_jobs(
 ) -> AsyncGenerator[JobClient]:
     """A job client whose reader runs until the block is left."""
     client = JobClient(redis, process, max_depth)
+    await client.make_stream()
     async with (
         open_redis(url, patience_s=0) as impatient,
         background(client.keep_alive(), client.read_replies(impatient)),

@@ -70,8 +70,8 @@ class _Link:
 
     async def newest(self) -> Frame | None:
         """The newest frame that can be had without waiting."""
-        if await self._socket.poll(0):
-            self._message = await self._socket.recv()
+        while await self._socket.poll(0):  # looking for one takes an older one out of its place:
+            self._message = await self._socket.recv()  # so CONFLATE leaves up to two
         if self._message is None:
             return None
         payload = memoryview(self._message)[len(self._topic) :]

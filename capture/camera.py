@@ -16,6 +16,7 @@ import msgspec
 
 from bus.cameras import CameraStatus, State
 from bus.log import mask
+from bus.messages import FrameDescriptor
 from capture.feed import Feed
 from capture.health import STEADY_S, backoff_s, judge
 from capture.source import Patience
@@ -33,14 +34,16 @@ class Rate:
     """Frames per second, lately."""
 
     def __init__(self) -> None:
-        self._count, self._since, self._per_s = 0, monotonic(), 0.0
+        self._since: FrameDescriptor | None = None
+        self._per_s = 0.0
 
-    def at(self, count: int, now: float) -> float:
-        took_s = now - self._since
-        if took_s >= RATE_S or (took_s > 0 and not self._per_s):
-            self._per_s = (count - self._count) / took_s
+    def at(self, frame: FrameDescriptor) -> float:
+        since = self._since = self._since or frame
+        took_s = frame.captured_mono - since.captured_mono
+        if took_s > 0:
+            self._per_s = (frame.seq - since.seq) / took_s
         if took_s >= RATE_S:
-            self._count, self._since = count, now
+            self._since = frame
         return round(self._per_s, 1)
 
 
@@ -60,16 +63,12 @@ class Camera:
         self._rate = Rate()
         self._woken = asyncio.Event()
         self._nudged = False
+        self._logged = ("", "")
 
     def nudge(self) -> None:
         """Somebody wants it: if it rests between two attempts, begin."""
         self._nudged = True
         self._woken.set()
-
-    @property
-    def ended(self) -> bool:
-        """Whether its thread has; one that hangs in native code may not."""
-        return self._feed is None or self._feed.closed
 
     def status(self) -> CameraStatus:
         feed, status = self._feed, self._status
@@ -82,7 +81,7 @@ class Camera:
             height=feed.newest.height,
             last_frame_at=feed.newest.captured_at,
             codec=feed.codec,
-            fps=self._rate.at(feed.published, monotonic()),
+            fps=self._rate.at(feed.newest) if status.state == "live" else 0.0,
         )
 
     async def run(self) -> None:
@@ -100,7 +99,7 @@ class Camera:
     def _begin(self) -> Feed:
         self._nudged, self._rate = False, Rate()
         self._status = msgspec.structs.replace(self._status, attempts=self._status.attempts + 1)
-        self._say("connecting", self._status.error)  # of the attempt before, until we know more
+        self._say("connecting", "")
         self._feed = self._open_feed(self._woken.set)
         self._feed.start()
         return self._feed
@@ -128,11 +127,12 @@ class Camera:
             await self._pause(left_s if left_s > 0 else inf)
 
     async def _close(self) -> None:
-        if self._feed:
-            self._feed.stop()
-        until = monotonic() + CLOSE_S
-        while not self.ended and (left_s := until - monotonic()) > 0:
-            await self._pause(left_s)
+        if feed := self._feed:
+            feed.stop()
+            until = monotonic() + CLOSE_S
+            while not feed.closed and (left_s := until - monotonic()) > 0:
+                await self._pause(left_s)
+            feed.abandon()
 
     async def _pause(self, within_s: float) -> None:
         """Until something happens, or the time is up."""
@@ -141,7 +141,23 @@ class Camera:
         self._woken.clear()
 
     def _say(self, state: State, error: str) -> None:
+        """While it connects, why it was down before is the best that is known."""
         before = self.status()
-        if state == "connecting":
-            error = error or before.error
-            ...
+        error = before.error if state == "connecting" else mask(error)
+        since = before.since if before.state == state else time()
+        self._status = msgspec.structs.replace(
+            before, state=state, error=error, since=since, instance="", fps=0.0
+        )
+        self._log(self.status())
+        self._changed()
+
+    def _log(self, status: CameraStatus) -> None:
+        """Once per change, not once per attempt."""
+        if status.state == "connecting" or self._logged == (status.state, status.error):
+            return
+        self._logged = status.state, status.error
+        if status.state == "live":
+            size = f"{status.width}x{status.height}"
+            log.info("camera live id=%s size=%s codec=%s", status.id, size, status.codec)
+        else:
+            log.warning("camera %s id=%s reason=%r", status.state, status.id, status.error)

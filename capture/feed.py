@@ -47,7 +47,6 @@ class Feed:
     ) -> None:
         self.codec = ""
         self.newest: FrameDescriptor | None = None
-        self.published = 0
         self.reason = ""  # why it ended
         self.over = False  # it ended because there is no more of it
         self.closed = False  # the thread has ended
@@ -68,8 +67,14 @@ class Feed:
         """Publish nothing more, and end as soon as the source lets go."""
         self._stopping = True
 
+    def abandon(self) -> None:
+        """Leave nothing behind of a thread that did not end."""
+        if not self.closed:
+            self._writer.discard()
+
     def opening(self) -> Opening:
-        return Opening(self._began, self._opened, self._last, self._interval_s)
+        last = self._last if self.newest else None  # it counts once it is published
+        return Opening(self._began, self._opened, last, self._interval_s)
 
     def _run(self) -> None:
         try:
@@ -114,7 +119,6 @@ class Feed:
         except OSError as error:  # a full tmpfs
             raise CameraError(f"its frames do not fit: {error.strerror}") from error
         before, self.newest = self.newest, frame
-        self.published += 1
         if self.tell_next or before is None or _place(before) != _place(frame):
             self.tell_next = False
             self._changed()

@@ -64,16 +64,14 @@ class Registry:
         self._redis, self._process = redis, process
         self._settings = tuple(settings)
 
-    async def register(self) -> list[str]:
-        """Put the cameras of our settings there; the ids that others had put there."""
+    async def register(self) -> None:
+        """Put the cameras of our settings there; a setting wins over what was there."""
         async with self._redis.pipeline(transaction=True) as pipe:
-            pipe.hkeys(names.CAMERAS)
             for spec in self._settings:
                 pipe.hset(names.CAMERAS, spec.id, encode(spec))
                 pipe.set(names.camera_used(spec.id), "1", px=SETTING_MS)
                 pipe.publish(names.CAMERA_COMMANDS, spec.id)
-            before, *_ = await pipe.execute()
-        return sorted({name.decode() for name in before} - {spec.id for spec in self._settings})
+            await pipe.execute()
 
     async def is_lost(self) -> bool:
         return not await self._redis.exists(names.CAMERAS)
@@ -104,8 +102,8 @@ class Registry:
             for status, changed in statuses:
                 keys = names.camera_lease(status.id), names.camera(status.id)
                 channel = names.CAMERA_EVENTS if changed else ""
-                args = self._process, STATUS_MS, channel, status.id, *_flat(status)
-                pipe.eval(TELL, len(keys), *keys, *args)
+                head = self._process, STATUS_MS, channel, status.id
+                pipe.eval(TELL, len(keys), *keys, *head, *_flat(status))
             await pipe.execute()
 
     async def release(self, camera_id: str) -> None:

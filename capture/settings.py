@@ -1,5 +1,6 @@
 """What the owner of the cameras decides, and nothing that could be found out."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ class CaptureSettings(BusSettings, frozen=True, kw_only=True):
         ids = [spec.id for spec in self.specs()]
         if twice := {name for name in ids if ids.count(name) > 1}:
             raise BadSettings(f"LOOKOUT_CAMERAS: {min(twice)} is there twice")
-        if self.frames_tcp and not self.frames_tcp.startswith("tcp://"):
+        if self.frames_tcp and not re.fullmatch(r"tcp://[^/]+:\d+", self.frames_tcp):
             raise BadSettings("LOOKOUT_FRAMES_TCP: write tcp://address:port")
 
     def specs(self) -> tuple[CameraSpec, ...]:

@@ -7,6 +7,7 @@ from time import monotonic, sleep, time
 import av
 import numpy as np
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
@@ -42,7 +43,7 @@ def is_picture(container: InputContainer) -> bool:
     return container.format.name.endswith("_pipe") or container.format.name == "image2"
 
 
-def decode(packet: av.Packet) -> list[VideoFrame]:
+def decode(packet: "av.Packet[Stream]") -> list[VideoFrame]:
     """The frames of *packet*; none of a damaged one, which need not be the end."""
     try:
         return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
@@ -78,7 +79,7 @@ def now(pixels: Callable[[], Pixels]) -> Shot:
 
 
 def paced(frames: Iterable[VideoFrame], fps: float) -> Iterator[Shot]:
-    """Give *frames* of a recording as a camera would: at their times, and again while none comes."""
+    """Give *frames* of a recording as a camera would, at their times, and again if none comes."""
     converter = Converter()
     media_s, start, last = 0.0, None, None
     for frame in frames:

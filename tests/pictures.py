@@ -1,5 +1,7 @@
 """Pictures that carry a number, readable again after H.264, JPEG and a change of size."""
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ def numbered(number: int, width: int = 320, height: int = 240) -> Pixels:
     picture[:] = BACKGROUND
     bits = np.array([number >> bit & 1 for bit in range(BITS)], np.uint8)
     edges = _edges(width)
-    for left, right, bit in zip(edges, edges[1:], bits, strict=False):
+    for (left, right), bit in zip(pairwise(edges), bits, strict=True):
         picture[: height // 4, left:right] = 255 * bit
         picture[height // 4 : height // 2, left:right] = 255 * (1 - bit)
     shift = 8 * number % max(1, width - 32)
@@ -27,7 +29,7 @@ def number_in(pixels: Pixels) -> int:
     """The number drawn by `numbered`; fail when *pixels* are anything else or half of two."""
     height, width, _ = pixels.shape
     edges = _edges(width)
-    middles = [(left + right) // 2 for left, right in zip(edges, edges[1:], strict=False)]
+    middles = [(left + right) // 2 for left, right in pairwise(edges)]
     bits = [_is_white(pixels[height // 8, middle]) for middle in middles]
     opposites = [_is_white(pixels[height * 3 // 8, middle]) for middle in middles]
     assert bits == [not opposite for opposite in opposites], "not one whole numbered picture"

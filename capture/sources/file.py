@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import sleep
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -75,8 +76,7 @@ class Picture:
 
     def frames(self) -> Iterator[Shot]:
         while True:
-            pixels = self._pixels
-            yield now(lambda pixels=pixels: pixels)
+            yield now(partial(_same, self._pixels))
             sleep(SHOW_S)
             if (version := version_of(self._path)) != self._version:
                 self._read(version)
@@ -89,6 +89,10 @@ class Picture:
             self._failed += 1
             if self._failed == TRIES:
                 raise
+
+
+def _same(pixels: Pixels) -> Pixels:
+    return pixels
 
 
 def any_picture(path: str, patience: Patience) -> tuple[Pixels, str]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from av import Packet
 from av.codec.context import Flags
 from av.container import InputContainer
+from av.stream import Stream
 from av.video.stream import VideoStream
 
 from bus.errors import CameraError
@@ -53,7 +54,7 @@ class Lag:
         return self._newest - (media_s - now_s)
 
 
-class Stream:
+class NetworkCamera:
     def __init__(
         self, container: InputContainer, video: VideoStream, patience: Patience, live: bool
     ) -> None:
@@ -76,7 +77,7 @@ class Stream:
                 shown = monotonic()
             self._check(shown)
 
-    def _worth_decoding(self) -> Iterator[Packet]:
+    def _worth_decoding(self) -> Iterator["Packet[Stream]"]:
         """Every packet while we keep up; when we do not, a key frame now and then until we do."""
         lag, skipping, decoded = Lag(), False, monotonic()
         for packet, waited_s in self._packets():
@@ -87,7 +88,7 @@ class Stream:
                 decoded = now
                 yield packet
 
-    def _packets(self) -> Iterator[tuple[Packet, float]]:
+    def _packets(self) -> Iterator[tuple["Packet[Stream]", float]]:
         """Packets of the video, and how long each was waited for."""
         asked = heard = monotonic()
         for packet in self._container.demux():
@@ -102,7 +103,7 @@ class Stream:
             raise CameraError(f"gave no frame for {self._patience.stall_s:g} s")
 
 
-def _media_s(packet: Packet) -> float | None:
+def _media_s(packet: "Packet[Stream]") -> float | None:
     stamp = packet.pts if packet.dts is None else packet.dts
     return None if stamp is None else float(stamp * packet.time_base)
 
@@ -114,4 +115,4 @@ def open(url: str, patience: Patience) -> Generator[Source]:
         if is_picture(container):
             raise CameraError("a single picture, not a video")
         video.codec_context.flags |= Flags.low_delay
-        yield Stream(container, video, patience, live=rtsp or container.duration is None)
+        yield NetworkCamera(container, video, patience, live=rtsp or container.duration is None)

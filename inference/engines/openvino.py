@@ -9,7 +9,7 @@ its interpreter for as long as a step takes, and starts it again when it dies or
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -19,10 +19,21 @@ import numpy as np
 from bus.errors import BadJob, EngineError
 from bus.messages import Delta, Failed, Finished, Judged, Sampling
 from inference.engine import Engine, Pixels, Turn
-from inference.ov import wire
 from inference.ov.link import Link, open_link
 from inference.ov.settings import Settings, parse
+from inference.ov.wire import Command, Generate, Judge, Outcome, split
 from inference.supervised import Kept, kept
+
+
+def identify(url: str) -> str:
+    return parse(url).model
+
+
+@asynccontextmanager
+async def open(url: str) -> AsyncGenerator[Engine]:
+    settings = parse(url)
+    async with kept(settings.model, lambda: open_link(url, settings)) as child:
+        yield OpenVinoEngine(settings, child)
 
 
 @dataclass(frozen=True)
@@ -37,9 +48,49 @@ class OpenVinoEngine:
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling
     ) -> AsyncGenerator[Delta | Finished]:
-        """See `Engine`. All that `Sampling` names is honoured; the end token is counted."""
-        said, pictures = wire.split(turns)
-        async with aclosing(self._ask(lambda number: wire.Generate(number, said, sampling)
+        """Honours all of `Sampling`. The end token counts as one of the completion's tokens."""
+        said, pictures = split(turns)
+        async with aclosing(self._ask(Generate(said, sampling), pictures)) as outcomes:
+            async for outcome in outcomes:
+                if isinstance(outcome, Finished) or (isinstance(outcome, Delta) and outcome.text):
+                    yield outcome
 
     async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> list[float]:
-        ...
+        """
+        P(yes) of each question. Several pictures are all shown, oldest first.
+
+        The demo model, which learned from single pictures, answers for all of them together.
+        """
+        if not pictures:
+            raise BadJob("there is no picture to judge")
+        if not questions:
+            return []
+        async with aclosing(self._ask(Judge(tuple(questions)), pictures)) as outcomes:
+            async for outcome in outcomes:
+                if isinstance(outcome, Judged):
+                    return list(outcome.scores)
+        raise EngineError("the engine gave no scores")
+
+    async def _ask(self, command: Command, pictures: Sequence[Pixels]) -> AsyncGenerator[Outcome]:
+        fitted = await asyncio.to_thread(self._fit, pictures)
+        link = await self.child.present()
+        async with aclosing(link.ask(command, fitted)) as outcomes:
+            async for outcome in outcomes:
+                if isinstance(outcome, Failed):
+                    raise outcome.error()
+                yield outcome
+
+    def _fit(self, pictures: Sequence[Pixels]) -> list[Pixels]:
+        return [fit(picture, self.settings) for picture in pictures]
+
+
+def fit(picture: Pixels, settings: Settings) -> Pixels:
+    """*picture* at the size that the model wants; less data then goes to the child."""
+    height, width = picture.shape[:2]
+    size = settings.card.size
+    if settings.card.fit != "squash" or not size:
+        scale = min(1.0, settings.query.max_side / max(height, width))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == (width, height):
+        return picture
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

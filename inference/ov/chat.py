@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import Literal
 
 import openvino_genai as genai
@@ -9,10 +10,11 @@ import openvino_genai as genai
 from bus.errors import BadJob, EngineError
 from bus.messages import Delta, Failed, Finished, Sampling
 from inference.engine import Pixels
-from inference.ov.pipeline import Config, Handle, Pipeline, prompt_tokens
+from inference.ov.pipeline import Handle, Pipeline, prompt_tokens
 from inference.ov.wire import Event, Generate, Outcome
 from inference.text import Detokenizer, StopStrings
 
+TOGETHER_S = 0.005  # tokens that follow one another faster than this become text together
 OUT_OF_MEMORY = Failed.of(
     EngineError("the request did not fit into the engine's cache: raise cache_gb in its URL")
 )
@@ -25,6 +27,7 @@ class Chat:
         self.handle = handle
         self.words = Detokenizer()
         self.count = 0  # tokens generated, the end token included
+        self.shown = 0  # of these, how many have been made text
         self.ending: Literal["", "stop", "length"] = ""
         self.free = False
         self._sampling = sampling
@@ -34,17 +37,21 @@ class Chat:
     def out_of_memory(self) -> bool:
         return not self.ending and self.handle.get_status() == genai.GenerationStatus.IGNORED
 
-    def read(self) -> bool:
-        """Take the tokens of the last step; whether there were any."""
-        before = self.count
+    @property
+    def urgent(self) -> bool:
+        """Whether its new tokens cannot wait: the first, the last, and if any may be a stop."""
+        return bool(not self.shown or self.ending or self._sampling.stop)
+
+    def read(self) -> None:
+        """Take the tokens of the last step."""
         while not self.ending and self.handle.can_read():
             for output in self.handle.read().values():
                 self._take(output.generated_ids, output.finish_reason)
-        return self.count > before
 
     def show(self, decoded: str) -> str:
         """The text that may be sent now, *decoded* being that of the window."""
         text = self.words.read(decoded)
+        self.shown = self.count
         if self.count >= self._sampling.min_tokens:
             text = self._stops.add(text)
         if self._stops.found:
@@ -73,12 +80,13 @@ class Chats:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._chats: dict[int, Chat] = {}
+        self._next_s = 0.0
 
-    def start(self, command: Generate, pictures: Sequence[Pixels]) -> None:
+    def start(self, number: int, command: Generate, pictures: Sequence[Pixels]) -> None:
         config = configure(command.sampling)
         prompt = self._pipeline.prompt(command.turns)
         handle = self._pipeline.add(prompt, pictures, config)
-        self._chats[command.id] = Chat(handle, command.sampling)
+        self._chats[number] = Chat(handle, command.sampling)
 
     def drop(self, number: int) -> None:
         """Forget a chat; without its handle it is gone after the next step."""
@@ -89,14 +97,27 @@ class Chats:
         for number, chat in list(self._chats.items()):
             if chat.ending or chat.out_of_memory:
                 yield self._close(number)
-        moved = {number: chat for number, chat in self._chats.items() if chat.read()}
-        texts = self._pipeline.texts([chat.words.window for chat in moved.values()])
-        for (number, chat), decoded in zip(moved.items(), texts, strict=True):
+            chat.read()
+        due = self._due()
+        texts = self._pipeline.texts([chat.words.window for chat in due.values()])
+        for (number, chat), decoded in zip(due.items(), texts, strict=True):
+            first = not chat.shown
             text = chat.show(decoded)
-            if text or chat.count == 1:  # the first token is news even without text
+            if text or first:  # the first token is news even without text
                 yield Event(number, Delta(text))
             if chat.free:
                 yield self._close(number)
+
+    def _due(self) -> dict[int, Chat]:
+        """The chats whose new tokens shall be made text now."""
+        everyone = monotonic() >= self._next_s
+        if everyone:
+            self._next_s = monotonic() + TOGETHER_S
+        return {
+            number: chat
+            for number, chat in self._chats.items()
+            if chat.count > chat.shown and (everyone or chat.urgent)
+        }
 
     def _close(self, number: int) -> Event:
         chat = self._chats.pop(number)
@@ -108,7 +129,7 @@ class Chats:
         return Finished(chat.ending, prompt_tokens(chat.handle), chat.count)
 
 
-def configure(sampling: Sampling) -> Config:
+def configure(sampling: Sampling) -> genai.GenerationConfig:
     """
     *sampling* in OpenVINO's words. It is greedy without a temperature, or with 0.
 
@@ -116,7 +137,7 @@ def configure(sampling: Sampling) -> Config:
     prompt which fits is answered with as many tokens as fit, and `Chat` stops earlier.
     """
     _check(sampling)
-    config = Config()
+    config = genai.GenerationConfig()
     config.min_new_tokens = sampling.min_tokens
     config.presence_penalty = sampling.presence_penalty
     config.frequency_penalty = sampling.frequency_penalty

@@ -10,6 +10,7 @@ while it has. It ends when the process that started it does.
 import sys
 from collections import deque
 from collections.abc import Iterator
+from time import monotonic
 
 import zmq
 
@@ -23,7 +24,6 @@ from inference.ov.pipeline import Pipeline
 from inference.ov.settings import Settings, parse
 from inference.ov.wire import (
     Cancel,
-    Command,
     Event,
     Generate,
     Gone,
@@ -31,9 +31,15 @@ from inference.ov.wire import (
     Progress,
     Ready,
     Report,
-    decode_command,
-    encode,
+    Request,
+    decode_request,
+    encode_report,
 )
+
+Questions = tuple[str, ...]
+
+NOTHING = Progress(())
+SIGN_OF_LIFE_S = 0.1
 
 
 class Work:
@@ -46,26 +52,26 @@ class Work:
         self._forced = ForcedJudge(pipeline)
         self._shared: SharedJudge | None = None  # loaded when it is first needed
         self._shares = settings.query.judge == "auto" and can_share(settings)
-        self._judgements: deque[tuple[Judge, list[Pixels]]] = deque()
+        self._judgements: deque[tuple[int, Questions, list[Pixels]]] = deque()
         self._news: list[Event] = []
 
     @property
     def busy(self) -> bool:
         return bool(self._news or self._judgements) or self._pipeline.busy
 
-    def accept(self, command: Command, pictures: list[Pixels]) -> None:
+    def accept(self, request: Request, pictures: list[Pixels]) -> None:
         try:
-            match command:
-                case Generate():
-                    self._chats.start(command, pictures)
-                case Judge() if self._shares:
-                    self._judgements.append((command, pictures))
-                case Judge():
-                    self._forced.start(command, pictures)
+            match request.command:
+                case Generate() as command:
+                    self._chats.start(request.id, command, pictures)
+                case Judge() as command if self._shares:
+                    self._judgements.append((request.id, command.questions, pictures))
+                case Judge() as command:
+                    self._forced.start(request.id, command.questions, pictures)
                 case Cancel():
-                    self._drop(command.id)
+                    self._drop(request.id)
         except LookoutError as error:
-            self._news.append(Event(command.id, Failed.of(error)))
+            self._news.append(Event(request.id, Failed.of(error)))
 
     def step(self) -> Progress:
         """One step of the pipeline and at most one judgement: neither waits long for the other."""
@@ -76,20 +82,18 @@ class Work:
             self._pipeline.step()
         return Progress((*news, *self._chats.collect(), *self._forced.collect()))
 
-    def _judge(self, command: Judge, pictures: list[Pixels]) -> Event:
+    def _judge(self, number: int, questions: Questions, pictures: list[Pixels]) -> Event:
         try:
             if not self._shared:
                 self._shared = SharedJudge(self._settings, self._pipeline)
-            scores = self._shared.judge(command.questions, pictures)
-            return Event(command.id, Judged(tuple(scores)))
+            return Event(number, Judged(tuple(self._shared.judge(questions, pictures))))
         except LookoutError as error:
-            return Event(command.id, Failed.of(error))
+            return Event(number, Failed.of(error))
 
     def _drop(self, number: int) -> None:
         self._chats.drop(number)
         self._forced.drop(number)
-        kept = [(judge, pictures) for judge, pictures in self._judgements if judge.id != number]
-        self._judgements = deque(kept)
+        self._judgements = deque(entry for entry in self._judgements if entry[0] != number)
         self._news.append(Event(number, Gone()))
 
 
@@ -102,18 +106,23 @@ class Line:
         self._poller = zmq.Poller()
         self._poller.register(self._socket, zmq.POLLIN)
         self._poller.register(self._hung_up, zmq.POLLIN)
+        self._said = 0.0
         socket.connect(address)
 
     def say(self, report: Report) -> None:
-        self._socket.send_multipart(encode(report))
+        """Send *report*; one without news only if there has been no other for a while."""
+        now = monotonic()
+        if report != NOTHING or now - self._said > SIGN_OF_LIFE_S:
+            self._said = now
+            self._socket.send(encode_report(report))
 
-    def commands(self, *, wait: bool) -> Iterator[tuple[Command, list[Pixels]]]:
+    def requests(self, *, wait: bool) -> Iterator[tuple[Request, list[Pixels]]]:
         """What has come; with *wait*, at least one. Ends the process when nobody is there."""
         if self._hung_up in dict(self._poller.poll(None if wait else 0)):
             raise SystemExit
         while self._socket.poll(0):
             parts = self._socket.recv_multipart(copy=False)
-            yield decode_command([part.buffer for part in parts])
+            yield decode_request([part.buffer for part in parts])
 
 
 def main(url: str, address: str) -> None:
@@ -124,8 +133,8 @@ def main(url: str, address: str) -> None:
         work = Work(settings, pipeline)
         line.say(Ready(pipeline.context))
         while True:
-            for command, pictures in line.commands(wait=not work.busy):
-                work.accept(command, pictures)
+            for request, pictures in line.requests(wait=not work.busy):
+                work.accept(request, pictures)
             line.say(work.step())
 
 

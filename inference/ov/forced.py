@@ -14,8 +14,8 @@ from bus.messages import Judged
 from inference.engine import Pixels
 from inference.ov.chat import OUT_OF_MEMORY
 from inference.ov.judge import about
-from inference.ov.pipeline import Config, Handle, Pipeline
-from inference.ov.wire import Event, Judge, Outcome
+from inference.ov.pipeline import Handle, Pipeline
+from inference.ov.wire import Event, Outcome
 
 WORDS = ("[Yy]es", "[Nn]o")  # the model takes the spelling that it finds likelier
 
@@ -25,13 +25,12 @@ class ForcedJudge:
         self._pipeline = pipeline
         self._rounds: dict[int, list[Handle]] = {}  # of each judgement: yes, no, yes, no, …
 
-    def start(self, command: Judge, pictures: Sequence[Pixels]) -> None:
+    def start(self, number: int, questions: Sequence[str], pictures: Sequence[Pixels]) -> None:
         card = self._pipeline.card
         prompts = [
-            self._pipeline.prompt(about(question, len(pictures), card))
-            for question in command.questions
+            self._pipeline.prompt(about(question, len(pictures), card)) for question in questions
         ]
-        self._rounds[command.id] = [
+        self._rounds[number] = [
             self._pipeline.add(prompt, pictures, _force(word))
             for prompt in prompts
             for word in WORDS
@@ -62,8 +61,8 @@ def _log_probability(handle: Handle) -> float:
     return sum(logs[:-1] if ended else logs)
 
 
-def _force(word: str) -> Config:
-    config = Config()
+def _force(word: str) -> genai.GenerationConfig:
+    config = genai.GenerationConfig()
     config.max_new_tokens = 6
     config.logprobs = 1
     config.structured_output_config = genai.StructuredOutputConfig(regex=word)

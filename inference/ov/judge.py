@@ -11,7 +11,7 @@ of the pipeline. For others there is `forced`.
 
 import json
 from collections.abc import Sequence
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,12 @@ def can_share(settings: Settings) -> bool:
     return config.get("model_type") == "llava" and settings.card.fit == "squash"
 
 
+def shared_length(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all *prompts* begin with, at least one being left of each."""
+    columns = zip(*(prompt[:-1] for prompt in prompts), strict=False)
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+
 class SharedJudge:
     def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -64,7 +70,7 @@ class SharedJudge:
         """P(yes) of each question. Several pictures all stand in the prompt, oldest first."""
         features = [self._model.see(picture) for picture in pictures]
         prompts = [self._tokens(question, len(pictures)) for question in questions]
-        shared = min(len(commonprefix(prompts)), min(map(len, prompts)) - 1)
+        shared = shared_length(prompts)
         beginning = self._embed(prompts[0][:shared], features)
         rests = [prompt[shared:] for prompt in prompts]
         self._refuse_long(len(beginning) + max(map(len, rests)))
@@ -121,7 +127,8 @@ class Runtime:
 
     def see(self, picture: Pixels) -> Floats:
         pixels = (picture * self._scale - self._mean) / self._deviation
-        return self._infer(self._eyes, {"pixel_values": pixels.transpose(2, 0, 1)[None]})[0]
+        seen: Floats = self._infer(self._eyes, {"pixel_values": pixels.transpose(2, 0, 1)[None]})[0]
+        return seen
 
     def embed(self, tokens: Ints) -> Floats:
         return self._infer(self._words, {0: tokens})
@@ -141,7 +148,8 @@ class Runtime:
             tokens[row, -len(rest) :] = rest
             mask[row, -len(rest) :] = 1
             places[row, -len(rest) :] = np.arange(start, start + len(rest))
-        return self._step(self.embed(tokens), mask, places)[:, -1]
+        logits: Floats = self._step(self.embed(tokens), mask, places)[:, -1]
+        return logits
 
     def _step(self, embeddings: Floats, mask: Ints, places: Ints) -> Floats:
         inputs = {

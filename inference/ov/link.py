@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import sys
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from tempfile import TemporaryDirectory
 
@@ -22,7 +22,7 @@ from inference.ov.wire import (
     Ready,
     Report,
     decode_report,
-    encode,
+    encode_request,
 )
 from inference.supervised import Program, running
 
@@ -59,16 +59,16 @@ class Link:
         return len(self._working)
 
     async def ask(
-        self, command: Callable[[int], Command], pictures: Sequence[Pixels]
+        self, command: Command, pictures: Sequence[Pixels] = ()
     ) -> AsyncGenerator[Outcome]:
-        """Send a command, given its id, and yield what comes of it. Close it to cancel."""
+        """Send a command and yield what comes of it. Closing that cancels it."""
         if self._lost:
             raise EngineLost(self._lost)
         number = next(self._ids)
         inbox = self._waiting[number] = asyncio.Queue()
         self._begin(number)
         try:
-            await self._send(command(number), pictures)
+            await self._send(number, command, pictures)
             while not isinstance(what := await inbox.get(), LAST):
                 if isinstance(what, LookoutError):
                     raise what
@@ -77,7 +77,7 @@ class Link:
         finally:
             del self._waiting[number]
             if number in self._working and not self._lost:
-                self._send(Cancel(number))
+                self._send(number, Cancel())
 
     async def last(self) -> None:
         """Hand out reports until the child is lost."""
@@ -126,8 +126,11 @@ class Link:
         all_read = all(self._working.values())
         return self._heard + (self._query.token_s if all_read else self._query.first_token_s)
 
-    def _send(self, command: Command, pictures: Sequence[Pixels] = ()) -> asyncio.Future[None]:
-        return self._socket.send_multipart(encode(command, pictures), copy=False)
+    def _send(
+        self, number: int, command: Command, pictures: Sequence[Pixels] = ()
+    ) -> Awaitable[object]:
+        parts = encode_request(number, command, pictures)
+        return self._socket.send_multipart(parts, copy=False)
 
 
 @asynccontextmanager
@@ -139,7 +142,8 @@ async def open_link(url: str, settings: Settings) -> AsyncGenerator[Link]:
     whatever kills us, nothing stays behind.
     """
     folder = TemporaryDirectory(prefix="lookout-")
-    with folder, zmq.asyncio.Context() as context, context.socket(zmq.PAIR, linger=0) as socket:
+    with folder, zmq.asyncio.Context() as context, context.socket(zmq.PAIR) as socket:
+        socket.linger = 0
         address = f"ipc://{folder.name}/s"
         socket.bind(address)
         command = (sys.executable, "-m", CHILD, url, address)

@@ -12,12 +12,11 @@ import openvino_genai as genai
 
 from bus.errors import BadJob, BadSettings, ContextTooLong, EngineError
 from inference.engine import Pixels
-from inference.ov.prompt import build
+from inference.ov.prompt import build, tag
 from inference.ov.settings import Settings
 from inference.ov.wire import Said
 
-Handle = genai.GenerationHandle
-Config = genai.GenerationConfig
+Handle = Any  # of one request; OpenVINO does not export the class
 
 # OpenVINO has one kind of error. This one, and only this one, is known by its words.
 TOO_LONG = "'max_length' must be greater than the number of prompt tokens"
@@ -38,7 +37,7 @@ class Pipeline:
 
     @property
     def busy(self) -> bool:
-        return self._pipeline.has_non_finished_requests()
+        return bool(self._pipeline.has_non_finished_requests())
 
     def step(self) -> None:
         self._pipeline.step()
@@ -51,7 +50,8 @@ class Pipeline:
 
     def texts(self, tokens: list[list[int]]) -> list[str]:
         """Decode several lists at once: ten cost little more than one."""
-        return self._tokenizer.decode(tokens) if tokens else []
+        decoded: list[str] = self._tokenizer.decode(tokens) if tokens else []
+        return decoded
 
     def prompt(self, turns: Sequence[Said]) -> str:
         try:
@@ -61,21 +61,25 @@ class Pipeline:
             raise BadJob(message, param="messages") from error
         return text.removeprefix(self._bos) if self._adds_bos else text
 
-    def add(self, prompt: str, pictures: Sequence[Pixels], config: Config) -> Handle:
+    def add(
+        self, prompt: str, pictures: Sequence[Pixels], config: genai.GenerationConfig
+    ) -> Handle:
         """Begin a request; it is dropped when its handle is."""
-        self._refuse_endless(prompt)
+        self._refuse_endless(prompt, pictures)
         config.max_length = self.context
         try:
             return self._request(prompt, pictures, config)
         except RuntimeError as error:
             if TOO_LONG in str(error):
-                raise self._too_long(f"{self._count(prompt, pictures)} tokens") from error
+                raise self._too_long(self._count(prompt, pictures)) from error
             raise EngineError(f"OpenVINO refused the request: {last_line(error)}") from error
 
-    def _request(self, prompt: str, pictures: Sequence[Pixels], config: Config) -> Handle:
+    def _request(
+        self, prompt: str, pictures: Sequence[Pixels], config: genai.GenerationConfig
+    ) -> Handle:
         config.apply_chat_template = False  # it is applied: see prompt()
         tensors = [ov.Tensor(picture[None]) for picture in pictures]
-        handle = self._pipeline.add_request(next(self._ids), prompt, tensors, config)
+        handle: Handle = self._pipeline.add_request(next(self._ids), prompt, tensors, config)
         with warnings.catch_warnings():
             # Otherwise the pipeline remembers all token ids of all requests for ever.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -83,25 +87,30 @@ class Pipeline:
         return handle
 
     def _apply_template(self, messages: list[dict[str, str]]) -> str:
-        return self._tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+        text: str = self._tokenizer.apply_chat_template(messages, add_generation_prompt=True)
+        return text
 
-    def _refuse_endless(self, prompt: str) -> None:
-        """Count the text of a very long prompt before the pipeline makes embeddings of it."""
-        if len(prompt) > self.context:
-            count = len(self.tokens(prompt))
-            if count > 2 * self.context:
-                raise self._too_long(f"more than {count} tokens")
+    def _refuse_endless(self, prompt: str, pictures: Sequence[Pixels]) -> None:
+        """Count a very long text before the pipeline makes embeddings of it."""
+        if len(prompt) <= 2 * self.context:
+            return
+        tags = [tag(picture) for picture in range(len(pictures))]
+        for each in tags:
+            prompt = prompt.replace(each, "")
+        count = len(self.tokens(prompt))
+        if count > 2 * self.context:
+            raise self._too_long(count + (self._count("".join(tags), pictures) if tags else 0))
 
     def _count(self, prompt: str, pictures: Sequence[Pixels]) -> int:
         """The tokens of a prompt that is too long, as the pipeline itself counts them."""
-        handle = self._request(prompt, pictures, Config())
+        handle = self._request(prompt, pictures, genai.GenerationConfig())
         handle.cancel()
         self.step()
         return prompt_tokens(handle)
 
-    def _too_long(self, size: str) -> ContextTooLong:
+    def _too_long(self, count: int) -> ContextTooLong:
         return ContextTooLong(
-            f"this model's context is {self.context} tokens, but the messages have {size}",
+            f"this model's context is {self.context} tokens, but the messages have {count}",
             param="messages",
         )
 

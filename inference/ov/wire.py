@@ -6,7 +6,7 @@ each as raw bytes. Pure: knows no socket, and OpenVINO neither.
 """
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -26,22 +26,25 @@ class Said(msgspec.Struct, frozen=True):
 
 
 class Generate(msgspec.Struct, frozen=True, tag=True):
-    id: int
     turns: tuple[Said, ...]
     sampling: Sampling
-    sizes: tuple[Size, ...] = ()
 
 
 class Judge(msgspec.Struct, frozen=True, tag=True):
-    id: int
     questions: tuple[str, ...]
-    sizes: tuple[Size, ...] = ()
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True):
-    """Nobody waits for request *id* any more; it is answered with `Gone`."""
+    """Nobody waits for the request any more; it is answered with `Gone`."""
 
+
+Command = Generate | Judge | Cancel
+
+
+class Request(msgspec.Struct, frozen=True):
     id: int
+    command: Command
+    sizes: tuple[Size, ...] = ()  # of the pictures that follow
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -69,27 +72,32 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     events: tuple[Event, ...]
 
 
-Command = Generate | Judge | Cancel
 Report = Ready | Progress
 
 _encoder = msgspec.msgpack.Encoder()
-_command = msgspec.msgpack.Decoder(Command)
+_request = msgspec.msgpack.Decoder(Request)
 _report = msgspec.msgpack.Decoder(Report)
 
 
-def encode(message: Command | Report, pictures: Sequence[Pixels] = ()) -> list[Part]:
-    return [_encoder.encode(message), *(memoryview(picture).cast("B") for picture in pictures)]
+def encode_request(number: int, command: Command, pictures: Sequence[Pixels] = ()) -> list[Part]:
+    sizes = tuple((picture.shape[0], picture.shape[1]) for picture in pictures)
+    request = _encoder.encode(Request(number, command, sizes))
+    return [request, *(np.ascontiguousarray(picture).data for picture in pictures)]
 
 
-def decode_command(parts: Sequence[Part]) -> tuple[Command, list[Pixels]]:
-    command = _command.decode(parts[0])
-    sizes = () if isinstance(command, Cancel) else command.sizes
-    pixels = zip(parts[1:], sizes, strict=True)
-    return command, [np.frombuffer(p, np.uint8).reshape(*size, 3) for p, size in pixels]
+def decode_request(parts: Sequence[Part]) -> tuple[Request, list[Pixels]]:
+    request = _request.decode(parts[0])
+    pixels = zip(parts[1:], request.sizes, strict=True)
+    return request, [np.frombuffer(p, np.uint8).reshape(*size, 3) for p, size in pixels]
+
+
+def encode_report(report: Report) -> bytes:
+    return _encoder.encode(report)
 
 
 def decode_report(part: Part) -> Report:
-    return _report.decode(part)
+    report: Report = _report.decode(part)
+    return report
 
 
 def split(turns: Sequence[Turn]) -> tuple[tuple[Said, ...], list[Pixels]]:
