@@ -84,7 +84,7 @@ def _sampling(request: ChatRequest) -> wire.Sampling:
         temperature=request.temperature,
         top_p=request.top_p,
         seed=request.seed,
-        stop=request.stops(),
+        stop=tuple(request.stop or ()),
         presence_penalty=request.presence_penalty or 0.0,
         frequency_penalty=request.frequency_penalty or 0.0,
     )

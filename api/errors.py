@@ -36,6 +36,14 @@ STATUS = {
 }
 
 RETRY_AFTER_S = 2
+MAX_NAME = 100  # characters of a name or path that a message repeats
+NO_JSON = "the body is not valid JSON"
+REASONS = {  # where we say it better
+    "extra_forbidden": "this field is not known",
+    "missing": "this field is required",
+    "model_type": "this must be an object",
+    "string_unicode": "this is not valid Unicode",
+}
 
 
 class RequestTooLarge(BadJob):
@@ -72,23 +80,16 @@ def _explain(error: RequestValidationError) -> LookoutError:
     """The first thing that is wrong, and where."""
     first = error.errors()[0]
     if first["type"] == "json_invalid":
-        return BadJob("the body is not valid JSON")
-    if first["type"] in ("model_attributes_type", "dict_type", "missing") and len(first["loc"]) < 2:
+        return BadJob(NO_JSON)
+    param = path(first["loc"])[:MAX_NAME] or None
+    if param is None and first["type"] in ("model_attributes_type", "dict_type", "missing"):
         return BadJob("the body must be a JSON object: set Content-Type: application/json")
-    param = path(first["loc"])
-    return BadJob(f"{param}: {_reason(first['type'], first['msg'])}", param=param)
-
-
-def _reason(kind: str, message: str) -> str:
-    if kind == "extra_forbidden":
-        return "this field is not known"
-    if kind == "missing":
-        return "this field is required"
-    return message.removeprefix("Value error, ")
+    reason = REASONS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
+    return BadJob(f"{param}: {reason}" if param else reason, param=param)
 
 
 def path(location: Sequence[str | int]) -> str:
-    """`("body", "messages", 0, "$parts", 1, "type")` as `messages[0][1].type`; marks left out."""
+    """`("body", "stop", "$list", 1, "text")` as `stop[1].text`; marks are left out."""
     steps = [step for step in location if step != "body" and not str(step).startswith("$")]
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return text.lstrip(".")
@@ -105,7 +106,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        message = f"{request.method} {request.url.path}: {error.detail}"
+        if error.status_code == 400:  # FastAPI, of a body that is nested too deep or not UTF-8
+            return response(BadJob(NO_JSON))
+        message = f"{request.method} {request.url.path[:MAX_NAME]}: {error.detail}"
         content = {
             "error": {
                 "message": message,

@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -20,10 +20,20 @@ import httpcore
 from bus.errors import BadImage, BadSettings, ImageTooLarge
 
 REDIRECTS = 3
+FIRST_TRY_S = 1.0  # for each address of a host but the last
 _VIDEO = ("video/", "multipart/x-mixed-replace", "application/vnd.apple.mpegurl")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# Global for Python (3.11 at least), and yet not what a stranger may reach.
+_NOT_PUBLIC = [
+    ipaddress.ip_network("168.63.129.16/32"),  # Azure's metadata
+    ipaddress.ip_network("192.0.0.0/24"),  # special purposes; Oracle's metadata
+    ipaddress.ip_network("192.88.99.0/24"),  # relays of 6to4
+    ipaddress.ip_network("fec0::/10"),  # IPv6's first private addresses
+]
+_IPV4_INSIDE = [ipaddress.ip_network("::/96"), ipaddress.ip_network("64:ff9b::/96")]
 
 
 class Refused(httpcore.ConnectError):
@@ -51,7 +61,21 @@ class AllowList:
 
     def permits(self, host: str, address: Address) -> bool:
         plain = getattr(address, "ipv4_mapped", None) or address
-        return (plain.is_global and not plain.is_multicast) or self.names(host, plain)
+        return _is_public(_innermost(plain)) or self.names(host, plain)
+
+
+def _innermost(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one leads to, if it does: some router may translate it."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if any(address in network for network in _IPV4_INSIDE):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.sixtofour or address
+
+
+def _is_public(address: Address) -> bool:
+    special = address.is_multicast or any(address in network for network in _NOT_PUBLIC)
+    return address.is_global and not special
 
 
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
@@ -69,11 +93,16 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:
-        for address in await resolve(host, port):
-            if not self._allow.permits(host, address):
-                raise Refused(f"{host} is a private address: see LOOKOUT_ALLOW_HOSTS")
+        addresses = await resolve(host, port)
+        if not all(self._allow.permits(host, address) for address in addresses):
+            raise Refused(f"{host} is a private address: see LOOKOUT_ALLOW_HOSTS")
+        for address in addresses[:-1]:  # some networks announce an IPv6 that leads nowhere
+            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
+                return await self._backend.connect_tcp(
+                    str(address), port, FIRST_TRY_S, local_address, socket_options
+                )
         return await self._backend.connect_tcp(
-            str(address), port, timeout, local_address, socket_options
+            str(addresses[-1]), port, timeout, local_address, socket_options
         )
 
     async def sleep(self, seconds: float) -> None:
@@ -108,6 +137,8 @@ class Fetcher:
     async def get(self, url: str) -> Fetched:
         """Raise `BadImage` with the reason when there is no picture to be had."""
         host = urlsplit(url).hostname
+        if not host:
+            raise BadImage("the URL of the picture names no host")
         try:
             async with asyncio.timeout(self._wait_s):
                 return await self._follow(url)
@@ -140,7 +171,7 @@ class Fetcher:
                     continue
                 if answer.status != 200:
                     raise BadImage(f"the picture's server answered {answer.status}")
-                if headers.get(b"content-type", b"").decode("latin-1").startswith(_VIDEO):
+                if headers.get(b"content-type", b"").decode("latin-1").lower().startswith(_VIDEO):
                     return Fetched(url, None)
                 return Fetched(url, await self._read(answer, headers))
         raise BadImage(f"the picture's server redirects more than {REDIRECTS} times")

@@ -44,22 +44,22 @@ class ImageUrls:
         scheme = url.partition(":")[0].lower() if ":" in url else ""
         if scheme == "data":
             return await self._store.add_data_url(url)
-        url, frames, span_s = split_frames(url)
+        url, frames, span_s = split_frames(_checked(url))
         if scheme in ("http", "https"):
             fetched = await self._fetcher.get(url)
             if fetched.data is not None:
                 return await self._store.add(fetched.data)
             camera_id = await self._open(fetched.url)
         elif scheme in ("", "camera"):
-            camera_id = await self._registered(url.removeprefix("camera://").strip("/"))
+            camera_id = await self._registered(re.sub("^camera://", "", url, flags=re.I).strip("/"))
         elif scheme in OPENABLE:
             camera_id = await self._open(url)
         elif scheme in LATER:
             raise Unsupported(f"{scheme}: cameras cannot be opened by this version yet")
         else:
             raise BadJob(
-                f"{scheme}: is no kind of picture or camera: use data:, http(s):, a camera's id, "
-                f"or {', '.join(f'{name}:' for name in OPENABLE)}"
+                f"{scheme[:20]}: is no kind of picture or camera: use data:, http(s):, "
+                f"a camera's id, or {', '.join(f'{name}:' for name in OPENABLE)}"
             )
         return CameraFrames(camera_id, frames, span_s)
 
@@ -108,12 +108,26 @@ class ImageUrls:
 
 
 def _permit_file(name: str, roots: Sequence[str]) -> None:
-    path = Path(name).resolve()
+    try:
+        path = Path(name).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
+        raise BadJob("file: this is no path") from error
     if not any(path.is_relative_to(Path(root).resolve()) for root in roots):
         raise BadJob(
             "file: cameras in a request must lie below a directory of LOOKOUT_FILE_ROOTS, "
             "or be registered: lookout up --camera clip=file:///path/clip.mp4"
         )
+
+
+def _checked(url: str) -> str:
+    """*url* if its parts can be told apart: whatever splits it later may rely on that."""
+    try:
+        urlsplit(url).port  # noqa: B018 - only looked at here
+    except ValueError as error:
+        raise BadJob(  # without the error's words: they may hold half a password
+            "this is no valid URL: write special characters of a password as %40 and the like"
+        ) from error
+    return url
 
 
 def split_frames(url: str) -> tuple[str, int, float]:
@@ -130,7 +144,7 @@ def split_frames(url: str) -> tuple[str, int, float]:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_FRAMES:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_FRAMES:
         raise BadJob(f"frames={text[:20]}: use 1 to {MAX_FRAMES}")
     return int(text)
 

@@ -1,5 +1,7 @@
 """A request body is counted as it arrives, so a huge one costs no memory."""
 
+from contextlib import suppress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import RequestTooLarge, response
@@ -30,4 +32,11 @@ class LimitBody:
                 raise error
             return message
 
-        await self._app(scope, counted, send)
+        async def unless_too_large(message: Message) -> None:
+            if left >= 0:  # if not, it is what the application made of our error
+                await send(message)
+
+        with suppress(RequestTooLarge):
+            await self._app(scope, counted, unless_too_large)
+        if left < 0:
+            await response(error)(scope, receive, send)

@@ -69,7 +69,8 @@ class Models:
         if not self.workers:
             raise Unavailable("no model is being served: is the inference process running?")
         raise UnknownModel(
-            f"the model {wanted!r} does not exist here: {', '.join(self.served)}", param="model"
+            f"the model {str(wanted)[:80]!r} does not exist here: {', '.join(self.served)}",
+            param="model",
         )
 
 

@@ -8,19 +8,50 @@ name; one that cannot change it is accepted and ignored; an unknown one is an er
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
-
-from bus.errors import Unsupported
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 MAX_TEXT = 1_000_000  # characters of one text; the model's context ends long before
+# Every mistake costs time and memory to report, so the first one must be enough: lists
+# end with their first bad item, and no object may bring a million unknown fields.
+MAX_ITEMS, MAX_FIELDS = 256, 64
 
 
 class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _few_fields(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > MAX_FIELDS:
+            raise ValueError(f"at most {MAX_FIELDS} fields are accepted")
+        return value
+
+
+def _refuse_unless(allowed: Callable[[Any], bool], why: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if not allowed(value):
+            raise ValueError(why)
+        return value
+
+    return BeforeValidator(check)
+
+
+PART_TYPES = ("text", "image_url")
+
 
 class TextPart(Strict):
-    type: Literal["text"]
+    type: Annotated[
+        Literal["text"],
+        _refuse_unless(lambda kind: kind in PART_TYPES, f"use one of {', '.join(PART_TYPES)}"),
+    ]
     text: str = Field(max_length=MAX_TEXT)
 
 
@@ -36,9 +67,6 @@ def _as_object(value: object) -> object:
 class ImagePart(Strict):
     type: Literal["image_url"]
     image_url: Annotated[ImageUrl, BeforeValidator(_as_object)]  # or just the URL
-
-
-PART_TYPES = ("text", "image_url")
 
 
 def _part_tag(value: Any) -> str:
@@ -58,29 +86,9 @@ def _content_tag(value: object) -> str:
 
 Content = Annotated[
     Annotated[Annotated[str, Field(max_length=MAX_TEXT)], Tag("$string")]
-    | Annotated[list[Part], Tag("$parts")],
+    | Annotated[list[Part], Field(max_length=MAX_ITEMS, fail_fast=True), Tag("$parts")],
     Discriminator(_content_tag),
 ]
-
-
-class Message(Strict):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Content
-    name: str | None = None  # ignored
-
-
-class StreamOptions(Strict):
-    include_usage: bool = False
-    include_obfuscation: bool = False  # ignored
-
-
-def _refuse_unless(allowed: Callable[[Any], bool], why: str) -> BeforeValidator:
-    def check(value: object) -> object:
-        if not allowed(value):
-            raise ValueError(why)
-        return value
-
-    return BeforeValidator(check)
 
 
 def _absent(value: object) -> bool:
@@ -88,6 +96,26 @@ def _absent(value: object) -> bool:
 
 
 Absent = Annotated[Any, _refuse_unless(_absent, "this is not supported here")]
+
+
+class Message(Strict):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Content
+    name: str | None = None  # ignored
+
+    # What an answer of ours, or of OpenAI's, has when a client sends it back as it was.
+    refusal: Absent = None
+    annotations: Absent = None
+    audio: Absent = None
+    function_call: Absent = None
+    tool_calls: Absent = None
+
+
+class StreamOptions(Strict):
+    include_usage: bool = False
+    include_obfuscation: bool = False  # ignored
+
+
 OnlyText = Annotated[
     Any,
     _refuse_unless(
@@ -97,8 +125,8 @@ OnlyText = Annotated[
 
 
 class ChatRequest(Strict):
-    messages: list[Message] = Field(min_length=1, max_length=256)
-    model: str | None = None
+    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
+    model: str | None = Field(None, max_length=256)
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1, le=1_000_000)
@@ -107,7 +135,11 @@ class ChatRequest(Strict):
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, gt=0, le=1)
     seed: int | None = Field(None, ge=-(2**63), lt=2**64)
-    stop: str | list[str] | None = None
+    stop: Annotated[
+        list[Annotated[str, Field(min_length=1)]] | None,
+        Field(max_length=4),
+        BeforeValidator(lambda stop: [stop] if isinstance(stop, str) else stop),
+    ] = None
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
 
@@ -141,9 +173,3 @@ class ChatRequest(Strict):
     reasoning_effort: Any = None
     safety_identifier: Any = None
     verbosity: Any = None
-
-    def stops(self) -> tuple[str, ...]:
-        stops = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        if len(stops) > 4 or any(not stop for stop in stops):
-            raise Unsupported("stop: give at most 4 strings, none of them empty", param="stop")
-        return stops

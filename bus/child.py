@@ -31,9 +31,8 @@ async def spawn(
     *,
     env: Mapping[str, str] | None = None,
     orphan_signal: int = signal.SIGKILL,
-    stdin: int | None = asyncio.subprocess.DEVNULL,
+    stdout: int | IO[bytes] | None = None,
     stderr: int | IO[bytes] | None = None,
-    pass_fds: Sequence[int] = (),
 ) -> asyncio.subprocess.Process:
     """
     Start *command* as the leader of its own process group.
@@ -44,9 +43,9 @@ async def spawn(
     return await asyncio.create_subprocess_exec(
         *command,
         env=dict(env) if env is not None else None,
-        stdin=stdin,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=stdout,
         stderr=stderr,
-        pass_fds=tuple(pass_fds),
         start_new_session=True,
         preexec_fn=_die_with_parent(os.getpid(), orphan_signal),
     )

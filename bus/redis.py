@@ -113,11 +113,14 @@ async def listen(redis: Redis, *channels: str) -> AsyncGenerator[tuple[str, byte
     """
     while True:
         try:
-            async with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            async with redis.pubsub() as pubsub:
                 await pubsub.subscribe(*channels)
-                yield None
                 async for message in pubsub.listen():
-                    yield message["channel"].decode(), message["data"]
+                    channel = message["channel"].decode()
+                    if message["type"] == "message":
+                        yield channel, message["data"]
+                    elif channel == channels[-1]:  # the client subscribes again by itself
+                        yield None
         except AWAY:
             log.warning("redis lost, listening again channels=%s", ",".join(channels))
             await asyncio.sleep(0.2)

@@ -28,9 +28,10 @@ class Pacer:
         self._due = 0.0
 
     def due(self, at: float) -> bool:
-        if at < self._due - self._step_s / 2:  # half a step is jitter
+        jitter_s = self._step_s / 2
+        if at < self._due - jitter_s:
             return False
-        self._due = max(self._due + self._step_s, at)
+        self._due = (self._due if at < self._due + jitter_s else at) + self._step_s
         return True
 
 

@@ -28,6 +28,7 @@ WORDS: dict[type[Exception], str] = {
     av.PermissionError: "we may not read it",
     av.DecoderNotFoundError: "its codec is not known here",
     av.InvalidDataError: "not a video or picture",
+    av.ArgumentError: "not a video or picture",  # of a format we do not want
     av.EOFError: "not a video or picture",
 }
 

@@ -62,19 +62,7 @@ class Registry:
 
     def __init__(self, redis: Redis, process: str, settings: Iterable[CameraSpec]) -> None:
         self._redis, self._process = redis, process
-        self._settings = tuple(settings)
-
-    async def register(self) -> None:
-        """Put the cameras of our settings there; a setting wins over what was there."""
-        async with self._redis.pipeline(transaction=True) as pipe:
-            for spec in self._settings:
-                pipe.hset(names.CAMERAS, spec.id, encode(spec))
-                pipe.set(names.camera_used(spec.id), "1", px=SETTING_MS)
-                pipe.publish(names.CAMERA_COMMANDS, spec.id)
-            await pipe.execute()
-
-    async def is_lost(self) -> bool:
-        return not await self._redis.exists(names.CAMERAS)
+        self._settings, self._registered = tuple(settings), False
 
     async def ours(self) -> dict[str, CameraSpec]:
         """
@@ -83,18 +71,40 @@ class Registry:
         Implicit ones that nobody uses are struck off; so are those of a setting that no
         process has any more.
         """
-        entries: dict[Any, Any] = await self._redis.hgetall(names.CAMERAS)
-        specs = {data: decode_camera_spec(data) for data in entries.values()}
+        specs = {data: decode_camera_spec(data) for data in await self._entries()}
         async with self._redis.pipeline(transaction=False) as pipe:
-            for spec in self._settings:
-                pipe.set(names.camera_used(spec.id), "1", px=SETTING_MS)
             for data, spec in specs.items():
                 keys = names.camera_lease(spec.id), names.camera_used(spec.id), names.CAMERAS
                 may_go = str(int(spec.setting or not spec.explicit))
                 args = self._process, LEASE_MS, spec.id, data, may_go, names.CAMERA_EVENTS
                 pipe.eval(TAKE, len(keys), *keys, *args)
-            taken = (await pipe.execute())[len(self._settings) :]
+            taken = await pipe.execute()
         return {spec.id: spec for spec, ours in zip(specs.values(), taken, strict=True) if ours}
+
+    async def _entries(self) -> list[bytes]:
+        """
+        The whole registry, with the cameras of our settings in it.
+
+        They are put there once, so that they may be removed, and again when Redis has
+        lost what it knew: that they are used, which we say all the time.
+        """
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for spec in self._settings:
+                pipe.set(names.camera_used(spec.id), "1", px=SETTING_MS, get=True)
+            pipe.hvals(names.CAMERAS)
+            *known, entries = await pipe.execute()
+        if self._registered and all(known):
+            return list(entries)
+        self._registered = True
+        return await self._register()
+
+    async def _register(self) -> list[bytes]:
+        async with self._redis.pipeline(transaction=True) as pipe:
+            for spec in self._settings:
+                pipe.hset(names.CAMERAS, spec.id, encode(spec))
+                pipe.publish(names.CAMERA_COMMANDS, spec.id)
+            pipe.hvals(names.CAMERAS)
+            return list((await pipe.execute())[-1])
 
     async def tell(self, statuses: Iterable[tuple[CameraStatus, bool]]) -> None:
         """Write how our cameras are, and announce those that changed."""

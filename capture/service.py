@@ -49,7 +49,6 @@ class Service:
         self._redis, self._registry, self._build = redis, registry, build
         self._kept: dict[str, Kept] = {}
         self._wake = asyncio.Event()
-        self._registered, self._in_doubt = False, False
 
     @property
     def cameras(self) -> list[str]:
@@ -64,9 +63,7 @@ class Service:
 
     async def _listen(self) -> None:
         async for message in listen(self._redis, names.CAMERA_COMMANDS):
-            if message is None:
-                self._in_doubt = True  # this Redis may know nothing of our settings
-            elif kept := self._kept.get(message[1].decode()):
+            if message and (kept := self._kept.get(message[1].decode())):
                 kept.camera.nudge()
             self._wake.set()
 
@@ -75,7 +72,6 @@ class Service:
         while True:
             self._wake.clear()
             try:
-                await self._register()
                 await self._round()
                 away = False
             except AWAY:
@@ -85,12 +81,6 @@ class Service:
             await asyncio.sleep(APART_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), EVERY_S)
-
-    async def _register(self) -> None:
-        """At the start, and again if Redis has lost all; never what somebody has removed."""
-        if not self._registered or (self._in_doubt and await self._registry.is_lost()):
-            await self._registry.register()
-        self._registered, self._in_doubt = True, False
 
     async def _round(self) -> None:
         ours = await self._registry.ours()

@@ -20,11 +20,18 @@ REPEAT_S = 1.0  # a picture that lasts longer is given again
 LATE_S = 1.0  # a recording later than this does not hurry, it goes on from here
 GAP_S = 60.0  # a longer one between two frames is a fault of their time stamps
 FPS = 25.0  # of a recording that does not say
+# FFmpeg opens far more: any text, which it draws, and lists of other files and addresses.
+FORMATS = (
+    "mjpeg,mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,dv,nut,ivf,obu,"
+    "h264,hevc,m4v,yuv4mpegpipe,gif,apng,webp_anim,jpegxl_anim,"
+    "jpeg_pipe,png_pipe,webp_pipe,bmp_pipe,tiff_pipe,gif_pipe,jpegxl_pipe,jpegls_pipe,j2k_pipe,"
+    "exr_pipe,hdr_pipe,dds_pipe,psd_pipe,qoi_pipe,sgi_pipe,pcx_pipe,ppm_pipe"
+)
 
 
 @contextmanager
 def open_video(
-    url: str, patience: Patience, options: dict[str, str] | None = None
+    url: str, patience: Patience, options: dict[str, str]
 ) -> Generator[tuple[InputContainer, VideoStream]]:
     """The container at *url* and its first video; raise `CameraError` with the reason."""
     with opening(url, patience.open_s):

@@ -56,7 +56,8 @@ class Supervised:
     async def _start(self, process: str) -> asyncio.subprocess.Process:
         # Should we die, it is asked to stop: it drains, and takes its own children along.
         env = {**os.environ, **self._env, "LOOKOUT_PROCESS": process}
-        return await spawn(self._command, env=env, orphan_signal=signal.SIGTERM)
+        stdout = sys.stderr.fileno()  # ours says one thing only: ready
+        return await spawn(self._command, env=env, stdout=stdout, orphan_signal=signal.SIGTERM)
 
     async def stop(self, within_s: float) -> None:
         self._stopping = True

@@ -34,7 +34,7 @@ def command(socket: Path, data_dir: Path, port: int) -> list[str]:
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
-        "logfile": "",
+        "logfile": str(data_dir.absolute() / "valkey.log"),
         "loglevel": "warning",
         "maxmemory-policy": "noeviction",
     }

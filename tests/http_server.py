@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from bus.jpeg import encode_jpeg
 from tests.pictures import numbered
+from tests.tcp import listening
 
 PART = b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n"
 
@@ -23,17 +24,15 @@ class HttpServer:
         return f"http://{login + '@' if login else ''}127.0.0.1:{self.port}/{path}"
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            request = await reader.readuntil(b"\r\n\r\n")
-            path = request.split(b" ")[1].decode().strip("/")
-            if path == "live.mjpeg":
-                await self._film(writer)
-            elif path == "silent":
-                await reader.read()  # until the client has had enough
-            else:
-                writer.write(self._file(path))
-                await writer.drain()
-        writer.close()
+        request = await reader.readuntil(b"\r\n\r\n")
+        path = request.split(b" ")[1].decode().strip("/")
+        if path == "live.mjpeg":
+            await self._film(writer)
+        elif path == "silent":
+            await reader.read()  # until the client has had enough
+        else:
+            writer.write(self._file(path))
+            await writer.drain()
 
     def _file(self, path: str) -> bytes:
         file = self._folder / path
@@ -59,10 +58,5 @@ class HttpServer:
 @asynccontextmanager
 async def serve_http(folder: Path, fps: int = 15) -> AsyncGenerator[HttpServer]:
     camera = HttpServer(folder, fps)
-    server = await asyncio.start_server(camera.answer, "127.0.0.1", 0)
-    camera.port = server.sockets[0].getsockname()[1]
-    try:
+    async with listening(camera.answer) as camera.port:
         yield camera
-    finally:
-        server.close()
-        server.close_clients()

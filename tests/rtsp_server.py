@@ -11,14 +11,16 @@ import re
 import struct
 import sys
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from fractions import Fraction
 from time import monotonic, time
 
 import av
 from av.video.frame import PictureType
 
+from bus.tasks import background
 from tests.pictures import Pixels, numbered
+from tests.tcp import listening
 
 PAYLOAD = 1400  # bytes of one RTP packet
 CLOCK = 90_000
@@ -124,7 +126,7 @@ class RtspServer:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One player, until it leaves."""
         self._connections.add(writer)
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        try:
             while True:
                 if (first := await reader.readexactly(1)) == b"$":  # its RTCP reports
                     _, length = struct.unpack("!BH", await reader.readexactly(3))
@@ -133,9 +135,9 @@ class RtspServer:
                 request = (first + await reader.readuntil(b"\r\n\r\n")).decode()
                 if not self.silent:
                     self._reply(request, writer)
-        self._players.pop(writer, None)
-        self._connections.discard(writer)
-        writer.close()
+        finally:
+            self._players.pop(writer, None)
+            self._connections.discard(writer)
 
     def _reply(self, request: str, writer: asyncio.StreamWriter) -> None:
         method = request.split(" ", 1)[0]
@@ -173,17 +175,8 @@ async def serve_rtsp(
 ) -> AsyncGenerator[RtspServer]:
     """*login* is the `user:password` it asks for, if any."""
     camera = RtspServer(width, height, fps, login)
-    server = await asyncio.start_server(camera.answer, "127.0.0.1", port)
-    camera.port = server.sockets[0].getsockname()[1]
-    filming = asyncio.create_task(camera.film())
-    try:
+    async with listening(camera.answer, port) as camera.port, background(camera.film()):
         yield camera
-    finally:
-        filming.cancel()
-        server.close()
-        camera.hang_up()
-        with suppress(asyncio.CancelledError):
-            await filming
 
 
 async def _main(size: str, fps: str) -> None:

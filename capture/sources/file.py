@@ -18,8 +18,9 @@ from bus.errors import CameraError
 from capture.picture import read_picture
 from capture.reasons import reading
 from capture.source import Patience, Pixels, Shot, Source
-from capture.video import FPS, Converter, frames_of, is_picture, now, open_video, paced
+from capture.video import FORMATS, FPS, Converter, frames_of, is_picture, now, open_video, paced
 
+FILE = {"format_whitelist": FORMATS}
 SHOW_S = 1.0  # how often a picture is shown, and its file looked at
 TRIES = 3  # for a changed picture: it may be half written
 
@@ -60,7 +61,7 @@ class Video:
 
     def _once(self) -> Iterator[Shot]:
         with (
-            open_video(self._path, self._patience) as (container, video),
+            open_video(self._path, self._patience, FILE) as (container, video),
             reading(self._patience.stall_s),
         ):
             yield from paced(frames_of(container, video), float(video.average_rate or FPS))
@@ -99,7 +100,7 @@ def any_picture(path: str, patience: Patience) -> tuple[Pixels, str]:
     """The picture in the file and its format, read by Pillow or else by FFmpeg."""
     if picture := read_picture(path):
         return picture
-    with open_video(path, patience) as (container, video):
+    with open_video(path, patience, FILE) as (container, video):
         for frame in frames_of(container, video):
             return Converter().pixels(frame), video.codec_context.name
     raise CameraError("not a video or picture")
@@ -113,6 +114,6 @@ def open(url: str, patience: Patience) -> Generator[Source]:
     if read_picture(path):
         yield Picture(path, patience)
         return
-    with open_video(path, patience) as (container, video):
+    with open_video(path, patience, FILE) as (container, video):
         still, codec = is_picture(container), video.codec_context.name
     yield Picture(path, patience) if still else Video(path, codec, loop, patience)

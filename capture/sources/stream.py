@@ -2,7 +2,7 @@
 Cameras on the network: RTSP, and video or MJPEG over HTTP.
 
 What arrives is decoded at once, for a reader that pauses gets older and older pictures.
-A video of known length is a recording and is played at its own speed.
+One of known length is a recording and is played at its own speed.
 """
 
 from collections.abc import Generator, Iterator
@@ -19,16 +19,17 @@ from av.video.stream import VideoStream
 from bus.errors import CameraError
 from capture.reasons import reading
 from capture.source import Patience, Shot, Source
-from capture.video import FPS, Converter, decode, frames_of, is_picture, open_video, paced
+from capture.video import FORMATS, FPS, Converter, decode, frames_of, is_picture, open_video, paced
 
 # Without `nobuffer`: it throws the first key frame away, and the next may take ten seconds.
 RTSP = {
+    "format_whitelist": "rtsp",
     "rtsp_transport": "tcp",
     "allowed_media_types": "video",
     "analyzeduration": "0",
     "probesize": "32",
 }
-HTTP = {"analyzeduration": "500000"}
+HTTP = {"format_whitelist": f"hls,mpjpeg,image2,{FORMATS}", "analyzeduration": "500000"}
 BEHIND_S = 1.0  # later than this, pictures are skipped
 SKIP_S = 0.5  # meanwhile one in so many seconds is shown
 AT_ONCE_S = 0.01  # a packet that took longer was not waiting for us
@@ -108,11 +109,18 @@ def _media_s(packet: "Packet[Stream]") -> float | None:
     return None if stamp is None else float(stamp * packet.time_base)
 
 
+def is_endless(container: InputContainer) -> bool:
+    """Whether neither its length nor its size is known; those of HLS are of its play list."""
+    if container.duration is not None:
+        return False
+    return container.format.name == "hls" or container.size <= 0
+
+
 @contextmanager
 def open(url: str, patience: Patience) -> Generator[Source]:
-    rtsp = urlsplit(url).scheme.startswith("rtsp")
+    rtsp = urlsplit(url).scheme in ("rtsp", "rtsps")
     with open_video(url, patience, RTSP if rtsp else HTTP) as (container, video):
         if is_picture(container):
             raise CameraError("a single picture, not a video")
         video.codec_context.flags |= Flags.low_delay
-        yield NetworkCamera(container, video, patience, live=rtsp or container.duration is None)
+        yield NetworkCamera(container, video, patience, live=rtsp or is_endless(container))

@@ -14,7 +14,7 @@ from inference.ov.pipeline import Handle, Pipeline, prompt_tokens
 from inference.ov.wire import Event, Generate, Outcome
 from inference.text import Detokenizer, StopStrings
 
-TOGETHER_S = 0.005  # tokens that follow one another faster than this become text together
+TOGETHER_S = 0.01  # tokens that follow one another faster than this become text together
 OUT_OF_MEMORY = Failed.of(
     EngineError("the request did not fit into the engine's cache: raise cache_gb in its URL")
 )

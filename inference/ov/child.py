@@ -9,7 +9,7 @@ while it has. It ends when the process that started it does.
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from time import monotonic
 
 import zmq
@@ -36,14 +36,20 @@ from inference.ov.wire import (
     encode_report,
 )
 
-Questions = tuple[str, ...]
-
 NOTHING = Progress(())
 SIGN_OF_LIFE_S = 0.1
+BEGIN_S = 0.05  # to begin a chat is to encode its pictures: 4 ms with a tiny model, or seconds
+
+Pending = deque[tuple[Request, list[Pixels]]]
 
 
 class Work:
-    """What the child has been asked and has not answered."""
+    """
+    What the child has been asked and has not answered.
+
+    A step begins chats for a short time only and makes at most one judgement, so neither
+    holds up the other for long, or the chats that run.
+    """
 
     def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
         self._settings = settings
@@ -52,49 +58,61 @@ class Work:
         self._forced = ForcedJudge(pipeline)
         self._shared: SharedJudge | None = None  # loaded when it is first needed
         self._shares = settings.query.judge == "auto" and can_share(settings)
-        self._judgements: deque[tuple[int, Questions, list[Pixels]]] = deque()
-        self._news: list[Event] = []
+        self._to_begin: Pending = deque()
+        self._to_judge: Pending = deque()
+        self._gone: list[Event] = []
 
     @property
     def busy(self) -> bool:
-        return bool(self._news or self._judgements) or self._pipeline.busy
+        return bool(self._gone or self._to_begin or self._to_judge) or self._pipeline.busy
 
     def accept(self, request: Request, pictures: list[Pixels]) -> None:
-        try:
-            match request.command:
-                case Generate() as command:
-                    self._chats.start(request.id, command, pictures)
-                case Judge() as command if self._shares:
-                    self._judgements.append((request.id, command.questions, pictures))
-                case Judge() as command:
-                    self._forced.start(request.id, command.questions, pictures)
-                case Cancel():
-                    self._drop(request.id)
-        except LookoutError as error:
-            self._news.append(Event(request.id, Failed.of(error)))
+        if isinstance(request.command, Cancel):
+            self._drop(request.id)
+        elif isinstance(request.command, Judge) and self._shares:
+            self._to_judge.append((request, pictures))
+        else:
+            self._to_begin.append((request, pictures))
 
     def step(self) -> Progress:
-        """One step of the pipeline and at most one judgement: neither waits long for the other."""
-        news, self._news = self._news, []
-        if self._judgements:
-            news.append(self._judge(*self._judgements.popleft()))
+        news, self._gone = self._gone, []
+        until = monotonic() + BEGIN_S
+        while self._to_begin and monotonic() < until:
+            news += self._begin(*self._to_begin.popleft())
+        if self._to_judge:
+            news += self._begin(*self._to_judge.popleft())
         if self._pipeline.busy:
             self._pipeline.step()
         return Progress((*news, *self._chats.collect(), *self._forced.collect()))
 
-    def _judge(self, number: int, questions: Questions, pictures: list[Pixels]) -> Event:
+    def _begin(self, request: Request, pictures: list[Pixels]) -> list[Event]:
         try:
-            if not self._shared:
-                self._shared = SharedJudge(self._settings, self._pipeline)
-            return Event(number, Judged(tuple(self._shared.judge(questions, pictures))))
+            match request.command:
+                case Generate() as command:
+                    self._chats.start(request.id, command, pictures)
+                case Judge(questions) if self._shares:
+                    return [Event(request.id, self._judge(questions, pictures))]
+                case Judge(questions):
+                    self._forced.start(request.id, questions, pictures)
         except LookoutError as error:
-            return Event(number, Failed.of(error))
+            return [Event(request.id, Failed.of(error))]
+        return []
+
+    def _judge(self, questions: Sequence[str], pictures: list[Pixels]) -> Judged:
+        if not self._shared:
+            self._shared = SharedJudge(self._settings, self._pipeline)
+        return Judged(tuple(self._shared.judge(questions, pictures)))
 
     def _drop(self, number: int) -> None:
         self._chats.drop(number)
         self._forced.drop(number)
-        self._judgements = deque(entry for entry in self._judgements if entry[0] != number)
-        self._news.append(Event(number, Gone()))
+        self._to_begin = without(number, self._to_begin)
+        self._to_judge = without(number, self._to_judge)
+        self._gone.append(Event(number, Gone()))
+
+
+def without(number: int, pending: Pending) -> Pending:
+    return deque(entry for entry in pending if entry[0].id != number)
 
 
 class Line:

@@ -48,8 +48,7 @@ def can_share(settings: Settings) -> bool:
     Pictures of any other size would have to be cut and scaled as the pipeline does it,
     which differs between the families.
     """
-    config = json.loads((settings.path / "config.json").read_bytes())
-    return config.get("model_type") == "llava" and settings.card.fit == "squash"
+    return settings.config.model_type == "llava" and settings.card.fit == "squash"
 
 
 def shared_length(prompts: Sequence[Sequence[int]]) -> int:

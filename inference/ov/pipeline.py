@@ -1,10 +1,8 @@
 """OpenVINO's continuous batching pipeline, as the rest of the child sees it."""
 
 import itertools
-import json
 import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import openvino as ov
@@ -20,7 +18,6 @@ Handle = Any  # of one request; OpenVINO does not export the class
 
 # OpenVINO has one kind of error. This one, and only this one, is known by its words.
 TOO_LONG = "'max_length' must be greater than the number of prompt tokens"
-UNKNOWN_CONTEXT = 1 << 30
 
 
 class Pipeline:
@@ -28,12 +25,12 @@ class Pipeline:
 
     def __init__(self, settings: Settings) -> None:
         self.card = settings.card
-        self.context = context_of(settings.path)
+        self.context = settings.config.context
         self._pipeline = _load(settings)
         self._tokenizer = self._pipeline.get_tokenizer()
         self._ids = itertools.count()  # two live requests with one id break each other
         self._bos = self._tokenizer.get_bos_token()
-        self._adds_bos = len(self.tokens("")) > 0
+        self._adds_bos = self.tokens("a")[0] == self._tokenizer.get_bos_token_id()
 
     @property
     def busy(self) -> bool:
@@ -119,14 +116,6 @@ def prompt_tokens(handle: Handle) -> int:
     """The tokens of the prompt, those of pictures included; known once a request has ended."""
     count: int = handle.get_perf_metrics().get_num_input_tokens()
     return count
-
-
-def context_of(path: Path) -> int:
-    """How many tokens the model in *path* was made for."""
-    config = json.loads((path / "config.json").read_bytes())
-    parts = [config, *(config.get(key, {}) for key in ("text_config", "llm_config"))]
-    known = (part.get("max_position_embeddings") for part in parts)
-    return next((int(count) for count in known if count), UNKNOWN_CONTEXT)
 
 
 def last_line(error: Exception) -> str:

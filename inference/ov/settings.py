@@ -1,7 +1,7 @@
-"""What an `openvino:` URL and the model's own `lookout.json` say. Knows nothing of OpenVINO."""
+"""What an `openvino:` URL and the model's own files say. Knows nothing of OpenVINO itself."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
@@ -12,24 +12,15 @@ from bus.errors import BadSettings
 CARD = "lookout.json"
 LANGUAGE_MODEL = "openvino_language_model.xml"
 FORM = "openvino:/path/to/model?device=CPU&slots=8"
+UNKNOWN_CONTEXT = 1 << 30
 JUDGE_PROMPT = (
     "You are an AI assistant whose job is to evaluate a yes/no question on an image."
     " Your response must be accurate and based on the image and MUST be yes or no."
 )
 
+T = TypeVar("T")
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
-
-
-class Card(msgspec.Struct, frozen=True):
-    """`lookout.json`: what a model expects that its other files do not say."""
-
-    id: str = ""
-    fit: Literal["", "squash"] = ""  # squash: the whole picture at `size`, whatever its shape
-    size: tuple[Count, Count] | None = None  # width, height
-    pictures_first: bool = False  # it learned pictures before everything else, not in their turn
-    single_turn: bool = False  # it learned one question and its answer, no conversation
-    judge_prompt: str = JUDGE_PROMPT
 
 
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,10 +43,38 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return {"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}
 
 
+class Card(msgspec.Struct, frozen=True):
+    """`lookout.json`: what a model expects that its other files do not say."""
+
+    id: str = ""
+    fit: Literal["", "squash"] = ""  # squash: the whole picture at `size`, whatever its shape
+    size: tuple[Count, Count] | None = None  # width, height
+    pictures_first: bool = False  # it learned pictures before everything else, not in their turn
+    single_turn: bool = False  # it learned one question and its answer, no conversation
+    judge_prompt: str = JUDGE_PROMPT
+
+
+class Config(msgspec.Struct, frozen=True):
+    """What interests us of a model's `config.json`."""
+
+    model_type: str = ""
+    max_position_embeddings: int | None = None
+    text_config: "Config | None" = None
+    llm_config: "Config | None" = None
+
+    @property
+    def context(self) -> int:
+        """How many tokens the language model was made for."""
+        parts = (self, self.text_config, self.llm_config)
+        known = (part.max_position_embeddings for part in parts if part)
+        return next((count for count in known if count), UNKNOWN_CONTEXT)
+
+
 class Settings(msgspec.Struct, frozen=True):
     path: Path
-    query: Query
-    card: Card
+    query: Query = Query()
+    card: Card = Card()
+    config: Config = Config()
 
     @property
     def model(self) -> str:
@@ -70,7 +89,8 @@ def parse(url: str) -> Settings:
     path = Path(unquote(parts.path)).expanduser().resolve()
     if not (path / LANGUAGE_MODEL).is_file():
         raise BadSettings(f"no OpenVINO vision-language model in {path}: no {LANGUAGE_MODEL} there")
-    return Settings(path, _query(url, parts.query), read_card(path))
+    card = _read(path / CARD, Card) if (path / CARD).exists() else Card()
+    return Settings(path, _query(url, parts.query), card, _read(path / "config.json", Config))
 
 
 def _query(url: str, text: str) -> Query:
@@ -82,11 +102,8 @@ def _query(url: str, text: str) -> Query:
         raise BadSettings(f"bad engine URL {url!r}: {error}; it may set {known}") from error
 
 
-def read_card(path: Path) -> Card:
-    """The card of the model in *path*; one without a card gets the defaults."""
+def _read(file: Path, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode((path / CARD).read_bytes(), type=Card)
-    except FileNotFoundError:
-        return Card()
+        return msgspec.json.decode(file.read_bytes(), type=kind)
     except (OSError, ValueError) as error:
-        raise BadSettings(f"cannot read {path / CARD}: {error}") from error
+        raise BadSettings(f"cannot read {file}: {error}") from error

@@ -1,0 +1,162 @@
+"""
+`lookout demo`: the main job, on what comes with Lookout, checked against the truth.
+
+A stack of its own is started on free ports; the demo camera tells its story three times
+as fast; as things come and go, the same questions are asked through the OpenAI API. What
+the frame of each answer showed is known from the script, by the frame's number.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+
+from capture.demo.script import PERIOD_S, steady_spans, truth_at
+from capture.demo.story import Span
+from capture.sources.demo import film_of
+from compose.ports import free_port
+from compose.quiz import QUESTIONS, Question
+
+CAMERA = "demo:?speed=3"
+FILM = film_of(CAMERA)
+START_S = 120.0
+
+
+def run(options: argparse.Namespace) -> int:
+    began = monotonic()
+    with tempfile.TemporaryDirectory(prefix="lookout-demo-") as folder:
+        try:
+            with _stack(Path(folder)) as server:
+                _say(f"started in {monotonic() - began:.1f} s: {server}\n")
+                results = _watch(server)
+        except DemoError as error:
+            sys.stderr.write(f"lookout demo: {error}\n")
+            return 1
+    wrong = results.count(False)
+    _say(
+        f"\n{len(results)} answers checked against the script of the scene, {wrong} wrong, "
+        f"in {monotonic() - began:.1f} s altogether\n"
+    )
+    return 1 if wrong or len(results) < len(QUESTIONS) else 0
+
+
+class DemoError(Exception):
+    """The demo could not be shown, and why."""
+
+
+@contextmanager
+def _stack(folder: Path) -> Iterator[str]:
+    """The address of a stack that runs as long as the block."""
+    server = f"http://127.0.0.1:{free_port()}"
+    command = [
+        *(sys.executable, "-m", "lookout", "up", "--port", server.rpartition(":")[2]),
+        *("--data-dir", str(folder / "data"), "--run-dir", str(folder / "run")),
+        *("--camera", f"demo={CAMERA}"),
+    ]
+    log = folder / "log"
+    _say("starting Valkey, capture, inference and api …\n")
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        try:
+            if not (process.stdout and process.stdout.readline().startswith("ready")):
+                raise DemoError(f"the stack did not start:\n{log.read_text()[-2000:]}")
+            yield server
+        finally:
+            process.terminate()
+
+
+@dataclass(frozen=True)
+class Answered:
+    text: str
+    seq: int
+    age_ms: float
+    took_ms: float
+
+    @property
+    def scene_s(self) -> float:
+        return FILM.scene_s(self.seq) % PERIOD_S
+
+
+def _watch(server: str) -> list[bool]:
+    """One round of the story: every question in every moment that stands still."""
+    results: list[bool] = []
+    with httpx.Client(base_url=server, timeout=30, trust_env=False) as client:
+        at = _ask(client, "Is there a person?").scene_s
+        spans = sorted(steady_spans(), key=lambda span: (span.starts - at) % PERIOD_S)
+        for span in spans:
+            _wait_for(client, span)
+            results += _question_time(client, span)
+    return results
+
+
+def _wait_for(client: httpx.Client, span: Span) -> None:
+    """Return when the newest frame shows *span*: it is told by asking, as a client would."""
+    while not span.starts <= (at := _ask(client, "Is there a person?").scene_s) <= span.ends:
+        wait_s = (span.starts - at) % PERIOD_S / FILM.speed
+        _progress(f"  the scene changes, {wait_s:.1f} s …")
+        sleep(wait_s + 1 / FILM.fps)
+
+
+def _question_time(client: httpx.Client, span: Span) -> list[bool]:
+    results = []
+    middle = truth_at((span.starts + span.ends) / 2)
+    seen = ", ".join(
+        f"{thing.colour or ''} {thing.kind} {thing.place}".strip() for thing in middle.seen
+    )
+    _say(f"{middle.light}: {seen or 'nothing in view'}")
+    for question in QUESTIONS:
+        if question.right(middle) is None:
+            continue
+        answered = _ask(client, question.text)
+        truth = truth_at(answered.scene_s)
+        if not truth.steady:  # the moment passed: no answer would be right or wrong
+            break
+        results.append(question.is_right(answered.text, truth))
+        _show(question, answered, results[-1])
+    return results
+
+
+def _ask(client: httpx.Client, question: str) -> Answered:
+    content = [
+        {"type": "image_url", "image_url": {"url": "demo"}},
+        {"type": "text", "text": question},
+    ]
+    began = monotonic()
+    body = {"model": "default", "messages": [{"role": "user", "content": content}]}
+    answer = client.post("/v1/chat/completions", json=body)
+    took_ms = (monotonic() - began) * 1000
+    result: dict[str, Any] = answer.json()
+    if answer.status_code != 200:
+        raise DemoError(f"no answer: {result['error']['message']}")
+    frame = result["lookout"]["frames"][0]
+    text = result["choices"][0]["message"]["content"]
+    return Answered(text, frame["seq"], frame["age_ms"], took_ms)
+
+
+def _show(question: Question, answered: Answered, right: bool) -> None:
+    _say(
+        f"  {'right' if right else 'WRONG'}  {question.text:<28} {answered.text}\n"
+        f"         frame {answered.seq}, {answered.age_ms:.0f} ms old; "
+        f"answered in {answered.took_ms:.0f} ms"
+    )
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"\r\033[K{text}\n" if sys.stdout.isatty() else f"{text}\n")
+    sys.stdout.flush()
+
+
+def _progress(text: str) -> None:
+    if sys.stdout.isatty():
+        sys.stdout.write(f"\r\033[K{text}")
+        sys.stdout.flush()

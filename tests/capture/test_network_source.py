@@ -1,0 +1,169 @@
+"""Network cameras: new pictures, clear reasons, and never a password in them."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+
+from bus.jpeg import encode_jpeg
+from capture.source import open_source
+from tests.capture.reading import PATIENCE, Reading, read
+from tests.conftest import Run
+from tests.http_server import HttpServer, serve_http
+from tests.pictures import number_in, numbered
+from tests.rtsp_server import RtspServer, serve_rtsp
+from tests.videos import write_video
+
+
+async def reading(url: str, count: int = 1000) -> Reading:
+    return await asyncio.to_thread(read, url, count)
+
+
+def test_rtsp_pictures_arrive_in_order_and_at_once(run: Run) -> None:
+    async def scenario() -> None:
+        async with serve_rtsp(login="u:p") as camera:
+            got = await reading(camera.url, 20)
+        numbers = [number_in(one.pixels) for one in got.seen]
+        assert numbers == list(range(numbers[0], numbers[0] + 20))
+        assert got.seen[0].at < 0.8  # without waiting for the next key frame
+        assert (got.codec, got.live, got.error) == ("h264", True, "")
+
+    run(scenario())
+
+
+def test_a_slow_reader_gets_new_pictures_and_not_a_growing_backlog(run: Run) -> None:
+    async def scenario() -> None:
+        async with serve_rtsp() as camera:
+            late = await asyncio.to_thread(read_slowly, camera)
+        assert max(late) < 22  # frames; five of 15 a second, it would be 40 late without care
+        assert late[-1] < 22
+
+    run(scenario())
+
+
+def read_slowly(camera: RtspServer) -> list[int]:
+    """How many frames behind each picture was, taking 0.2 s for each, for 4 s."""
+    late = []
+    until = monotonic() + 4
+    with open_source(camera.url, PATIENCE) as source:
+        for shot in source.frames():
+            late.append(camera.sent - number_in(shot.pixels()))
+            sleep(0.2)
+            if monotonic() > until:
+                return late
+    raise AssertionError("the camera went away")
+
+
+def test_a_camera_may_change_its_size(run: Run) -> None:
+    async def scenario() -> None:
+        async with serve_rtsp() as camera:
+            asyncio.get_running_loop().call_later(0.7, setattr, camera, "size", (640, 480))
+            got = await reading(camera.url, 25)
+        assert [one.pixels.shape for one in (got.seen[0], got.seen[-1])] == [
+            (240, 320, 3),
+            (480, 640, 3),
+        ]
+        numbers = [number_in(one.pixels) for one in got.seen]
+        assert numbers == sorted(numbers)
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("when_s", [-1, 0.5])
+def test_a_camera_that_falls_silent_is_given_up_in_time(run: Run, when_s: float) -> None:
+    async def scenario() -> None:
+        async with serve_rtsp(login="u:secret") as camera:
+            camera.silent = when_s < 0
+            if when_s > 0:
+                asyncio.get_running_loop().call_later(when_s, setattr, camera, "silent", True)
+            got = await reading(camera.url)
+        assert "1 s" in got.error
+        assert "secret" not in got.error
+        assert got.took_s < max(when_s, 0) + 1.7
+        if got.seen:  # the last picture was taken before the silence, and is not passed off as new
+            assert got.seen[-1].stamped < when_s + 0.3
+
+    run(scenario())
+
+
+def test_a_camera_that_hangs_up_ends_its_frames(run: Run) -> None:
+    async def scenario() -> None:
+        async with serve_rtsp() as camera:
+            asyncio.get_running_loop().call_later(0.6, camera.hang_up)
+            got = await reading(camera.url)
+        assert got.live
+        assert got.took_s < 1.2
+
+    run(scenario())
+
+
+@asynccontextmanager
+async def unreachable() -> AsyncGenerator[int]:
+    """A port that nobody listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def test_what_is_wrong_is_said_in_plain_words(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text("<html>" * 100)
+    (tmp_path / "one.jpg").write_bytes(encode_jpeg(numbered(1)))
+
+    async def scenario() -> None:
+        async with (
+            serve_rtsp(login="u:right") as camera,
+            serve_http(tmp_path) as http,
+            unreachable() as port,
+        ):
+            expected = {
+                camera.url.replace("right", "secret"): "wrong user name or password",
+                f"rtsp://u:secret@127.0.0.1:{port}/": "connection refused",
+                "rtsp://u:secret@no-such-host.invalid/": "there is no host no-such-host.invalid",
+                http.url("page.html", "u:secret"): "not a video or picture",
+                http.url("one.jpg", "u:secret"): "a single picture, not a video",
+                http.url("nothing", "u:secret"): "the camera has no such path",
+                http.url("locked", "u:secret"): "wrong user name or password",
+                http.url("silent", "u:secret"): "gave no answer within 1 s",
+            }
+            said = {url: (await reading(url)).error for url in expected}
+        assert said == expected
+
+    run(scenario())
+
+
+def test_mjpeg_over_http_is_a_camera(run: Run, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serve_http(tmp_path) as http:
+            got, late = await asyncio.to_thread(read_mjpeg, http)
+        assert (got.codec, got.live) == ("mjpeg", True)
+        assert max(late) <= 1
+
+    run(scenario())
+
+
+def read_mjpeg(http: HttpServer) -> tuple[Reading, list[int]]:
+    late = []
+    with open_source(http.url("live.mjpeg"), PATIENCE) as source:
+        for shot, _ in zip(source.frames(), range(15), strict=False):
+            late.append(http.sent - number_in(shot.pixels()))
+    return read(http.url("live.mjpeg"), 1), late
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.ts"])
+def test_a_video_over_http_plays_at_its_own_speed_and_ends(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    write_video(tmp_path / name, range(1, 16))
+
+    async def scenario() -> None:
+        async with serve_http(tmp_path) as http:
+            got = await reading(http.url(name))
+        assert [number_in(one.pixels) for one in got.seen] == list(range(1, 16))
+        assert not got.live
+        assert 0.9 < got.took_s < 1.4
+
+    run(scenario())
