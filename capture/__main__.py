@@ -24,6 +24,7 @@ from bus.redis import open_redis
 from bus.tasks import background
 from capture.camera import Camera
 from capture.feed import Feed
+from capture.leftovers import Leftovers
 from capture.registry import Registry
 from capture.service import Service
 from capture.settings import CaptureSettings
@@ -80,7 +81,8 @@ async def main(settings: CaptureSettings, stop: asyncio.Event) -> None:
             return {"id": settings.process, "cameras": " ".join(service.cameras)}
 
         alive = beat(redis, names.process(settings.process), heartbeat)
-        async with background(alive, publisher.run()):
+        leftovers = Leftovers(redis, settings.run_dir)
+        async with background(alive, publisher.run(), leftovers.run()):
             await service.run(stop)
 
 

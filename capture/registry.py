@@ -6,7 +6,6 @@ one. What is read and changed together is a script, for others change it meanwhi
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from redis.asyncio import Redis

@@ -10,6 +10,8 @@ from bus.errors import BadImage, ImageTooLarge
 
 Pixels = NDArray[np.uint8]  # H x W x 3, RGB
 
+# As `api` has checked them, in this order: for another parser it may be another picture.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
 MAX_SIDE = 2048  # a model sees less; a phone's photo is not carried around at 50 megapixels
 
 
@@ -20,30 +22,38 @@ def decode(data: bytes) -> Pixels:
     Raise `BadImage` when it is broken. Blocks: call it in a thread.
     """
     try:
-        with Image.open(BytesIO(data)) as image:
+        with Image.open(BytesIO(data), formats=FORMATS) as image:
             image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG: decoded at a fraction of its size
             image.load()
-            return np.asarray(_upright_rgb(image), np.uint8)
+            return np.asarray(_rgb(_upright(image)), np.uint8)
     except Image.DecompressionBombError as error:
         raise ImageTooLarge("the picture has too many pixels") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
+    except Exception as error:  # a parser of hostile bytes may raise anything
         raise BadImage(f"the picture is broken: {error}") from error
 
 
-def _upright_rgb(image: Image.Image) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF says; done first, for what converts a picture forgets its EXIF."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # nonsense in EXIF: the pixels are good
+        return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = _eight_bits(image)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, "white")
         image.alpha_composite(layer)
-    image = ImageOps.exif_transpose(image.convert("RGB") if image.mode != "RGB" else image)
+    image = image.convert("RGB")
     image.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
     return image
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit and float greys, which Pillow would clip and not scale."""
-    values = np.asarray(image, np.float32)
+    values = np.nan_to_num(np.asarray(image, np.float32))
     top = 65535.0 if image.mode.startswith("I") else max(1.0, float(values.max()))
     return Image.fromarray((values * (255.0 / top)).clip(0, 255).astype(np.uint8))

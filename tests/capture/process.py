@@ -66,7 +66,7 @@ def capturing(redis_url: str, run_dir: Path, **settings: str) -> Iterator[Captur
         if process.poll() is None:
             capture.stop()
             assert list(run_dir.glob("*.ring")) == []
-            assert list(socket_dir(str(run_dir)).glob("*.sock")) == []
+            assert list(socket_dir(str(run_dir)).glob(f"*-{process.pid}-*.sock")) == []
     finally:
         process.kill()
         process.wait()

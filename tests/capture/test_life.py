@@ -1,5 +1,6 @@
 """Capture under trouble: killed, doubled, without its Redis, with a camera that hangs."""
 
+import resource
 import subprocess
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,8 @@ from bus import names
 from bus.cameras import CameraStatus
 from bus.errors import CameraError, CameraTimeout
 from bus.messages import CameraSpec, encode
+from bus.subscriber import Frame
+from capture.leftovers import Leftovers
 from compose import valkey
 from tests.capture.process import Capture, Neighbour, capturing, neighbour
 from tests.conftest import Run, wait_for_redis
@@ -46,7 +49,7 @@ def test_a_reader_survives_the_death_of_capture_and_sees_nothing_old(
         run(scenario(processes))
 
 
-async def until_frame(we: Neighbour, after: float):  # noqa: ANN201
+async def until_frame(we: Neighbour, after: float) -> Frame:
     """The first frame captured after *after*; until then none is to be had, not an old one."""
     while True:
         try:
@@ -195,18 +198,44 @@ def test_cameras_stay_open_while_redis_is_away_and_are_there_when_it_is_back(
     run(with_camera())
 
 
-def test_a_run_directory_that_is_full_is_said_and_not_died_of(
+def test_frames_without_room_are_said_and_not_died_of(
     run: Run, redis_url: str, tmp_path: Path
 ) -> None:
-    async def scenario(capture: Capture) -> None:
+    async def scenario() -> None:
         async with neighbour(redis_url, tmp_path / "run") as we:
+            await we.want("big", "demo:?size=1280x720")
+            with pytest.raises(CameraError, match="its frames do not fit: File too large"):
+                await we.cameras.wait_live("big", 10)
+            await we.want("small", "demo:?size=320x180")
+            await we.cameras.wait_live("small", 10)
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, before[1]))
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(capturing(redis_url, tmp_path / "run"))  # it inherits the limit
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        run(scenario())
+
+
+def test_what_a_dead_process_left_is_removed(run: Run, redis_url: str, tmp_path: Path) -> None:
+    run_dir = tmp_path / "run"
+
+    async def scenario(capture: Capture) -> None:
+        async with neighbour(redis_url, run_dir) as we:
             await we.want("yard", "demo:?size=320x180")
             await we.cameras.wait_live("yard", 10)
-            capture.run_dir.chmod(0o755)
-            blocked = capture.run_dir / "big.blocked"
-            await we.want("big", "demo:?size=640x360&fps=5")
-            del blocked
-            await we.cameras.wait_live("big", 10)
+            leftovers = Leftovers(we.redis, str(run_dir))
+            for _ in range(3):
+                await leftovers.sweep()
+            assert len(list(run_dir.iterdir())) == 2  # a ring and a socket, in use
+            capture.kill()
+            await we.redis.hdel(names.CAMERAS, "yard")
+            await we.redis.unlink(names.camera("yard"))  # ten seconds later
+            for _ in range(2):
+                await leftovers.sweep()
+            assert list(run_dir.iterdir()) == []
 
-    with capturing(redis_url, tmp_path / "run") as capture:
+    with capturing(redis_url, run_dir) as capture:
         run(scenario(capture))
