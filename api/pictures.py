@@ -20,7 +20,7 @@ from bus.redis import translated
 A = TypeVar("A")
 R = TypeVar("R")
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
 KEEP_S = 600  # longer than any request may take
 _DATA_URL = re.compile(r"data:(?P<type>image/[\w.+-]+)?(;[\w=.-]+)*;base64,", re.IGNORECASE)
 _THREAD_ABOVE = 256 * 1024  # bytes; below, a thread costs more than it spares
@@ -30,6 +30,7 @@ class PictureStore:
     def __init__(self, redis: Redis, size_bytes: int, pixels: int) -> None:
         """*size_bytes* and *pixels* are what one picture may have at most."""
         self._redis, self._size_bytes, self._pixels = redis, size_bytes, pixels
+        Image.init()  # before, Pillow knows only half of the formats
 
     async def add_data_url(self, url: str) -> StoredPicture:
         match = _DATA_URL.match(url)

@@ -109,8 +109,11 @@ class Cameras:
 
     async def want(self, spec: CameraSpec, idle_s: float) -> None:
         """Have *spec* opened, or keep it open; one already registered keeps its entry."""
-        await self._redis.hsetnx(names.CAMERAS, spec.id, encode(spec))
-        await self.touch(spec.id, idle_s)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.set(names.camera_used(spec.id), "1", px=round(idle_s * 1000))  # or it is unused
+            pipe.hsetnx(names.CAMERAS, spec.id, encode(spec))
+            pipe.publish(names.CAMERA_COMMANDS, spec.id)
+            await pipe.execute()
 
     async def touch(self, camera_id: str, idle_s: float) -> None:
         """Keep an implicit camera open for *idle_s* more; one that is down is tried again."""

@@ -137,7 +137,8 @@ class Camera:
     async def _pause(self, within_s: float) -> None:
         """Until something happens, or the time is up."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), None if within_s == inf else within_s)
+            async with asyncio.timeout(None if within_s == inf else within_s):
+                await self._woken.wait()
         self._woken.clear()
 
     def _say(self, state: State, error: str) -> None:

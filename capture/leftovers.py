@@ -32,18 +32,21 @@ class Leftovers:
 
     async def sweep(self) -> None:
         """Remove the rings that nobody claims, now and the last time: Redis may be behind."""
-        rings = list(Path(self._run_dir).glob("*.*.ring"))
-        unclaimed = {path for path in rings if not await self._is_claimed(path)}
-        sockets = socket_dir(self._run_dir).glob("frames-*.sock")
-        for path in [*(unclaimed & self._doubtful), *filter(_is_dead, sockets)]:
+        unclaimed = {path for path in self._rings() if not await self._is_claimed(path)}
+        for path in [*(unclaimed & self._doubtful), *self._dead_sockets()]:
             path.unlink(missing_ok=True)
             log.info("leftover removed file=%s", path.name)
         self._doubtful = unclaimed
 
+    def _rings(self) -> list[Path]:
+        return list(Path(self._run_dir).glob("*.*.ring"))
+
+    def _dead_sockets(self) -> list[Path]:
+        return [path for path in socket_dir(self._run_dir).glob("frames-*.sock") if _is_dead(path)]
+
     async def _is_claimed(self, ring: Path) -> bool:
         camera, instance, _ = ring.name.split(".")
-        claimed: bytes | None = await self._redis.hget(names.camera(camera), "instance")
-        return claimed == instance.encode()
+        return await self._redis.hget(names.camera(camera), "instance") == instance.encode()
 
 
 def _is_dead(path: Path) -> bool:

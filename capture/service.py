@@ -80,7 +80,8 @@ class Service:
                 away = True
             await asyncio.sleep(APART_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), EVERY_S)
+                async with asyncio.timeout(EVERY_S):
+                    await self._wake.wait()
 
     async def _round(self) -> None:
         ours = await self._registry.ours()

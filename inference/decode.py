@@ -1,5 +1,6 @@
 """A client's picture file to RGB pixels, whatever Pillow can read of it."""
 
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -11,7 +12,7 @@ from bus.errors import BadImage, ImageTooLarge
 Pixels = NDArray[np.uint8]  # H x W x 3, RGB
 
 # As `api` has checked them, in this order: for another parser it may be another picture.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
 MAX_SIDE = 2048  # a model sees less; a phone's photo is not carried around at 50 megapixels
 
 
@@ -22,22 +23,21 @@ def decode(data: bytes) -> Pixels:
     Raise `BadImage` when it is broken. Blocks: call it in a thread.
     """
     try:
+        Image.init()  # once; before, Pillow knows only half of the formats
         with Image.open(BytesIO(data), formats=FORMATS) as image:
             image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG: decoded at a fraction of its size
             image.load()
-            return np.asarray(_rgb(_upright(image)), np.uint8)
+            _turn_upright(image)  # first, for what converts a picture forgets its EXIF
+            return np.asarray(_rgb(image), np.uint8)
     except Image.DecompressionBombError as error:
         raise ImageTooLarge("the picture has too many pixels") from error
     except Exception as error:  # a parser of hostile bytes may raise anything
         raise BadImage(f"the picture is broken: {error}") from error
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF says; done first, for what converts a picture forgets its EXIF."""
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # nonsense in EXIF: the pixels are good
-        return image
+def _turn_upright(image: Image.Image) -> None:
+    with suppress(Exception):  # nonsense in EXIF does not make the pixels bad
+        ImageOps.exif_transpose(image, in_place=True)
 
 
 def _rgb(image: Image.Image) -> Image.Image:
@@ -47,7 +47,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, "white")
         image.alpha_composite(layer)
-    image = image.convert("RGB")
+    image = image if image.mode == "RGB" else image.convert("RGB")
     image.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
     return image
 

@@ -66,11 +66,12 @@ class Program:
 
     async def _obituary(self, status: int) -> LookoutError:
         await self.kill()
-        words = self._written.decode(errors="replace").strip() or "without a word"
+        lines = self._written.decode(errors="replace").split("\n")
+        words = [line.strip() for line in lines if line.strip()] or ["without a word"]
         if status == BAD_SETTINGS:
-            return BadSettings(words)
+            return BadSettings(words[-1])
         end = signal.Signals(-status).name if status < 0 else f"exit status {status}"
-        return EngineLost(f"{self._name} died ({end}): {words}")
+        return EngineLost(f"{self._name} died ({end}): {' / '.join(words[-3:])}")
 
     async def _pass_on(self) -> None:
         while self._process.stderr and (data := await self._process.stderr.read(1 << 16)):

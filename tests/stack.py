@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,14 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bus.frames import socket_dir
+from compose.ports import free_port
 
 STOP_S = 10.0
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)
@@ -27,6 +21,11 @@ class Stack:
     url: str
     folder: Path  # holds data, run and media
     process: subprocess.Popen[str]
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.url.removeprefix("http://").partition(":")
+        return host, int(port)
 
     @property
     def redis_url(self) -> str:

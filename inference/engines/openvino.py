@@ -49,7 +49,7 @@ class OpenVinoEngine:
         self, turns: Sequence[Turn], sampling: Sampling
     ) -> AsyncGenerator[Delta | Finished]:
         """Honours all of `Sampling`. The end token counts as one of the completion's tokens."""
-        said, pictures = split(turns)
+        said, pictures = split(newest(turns) if self.settings.card.single_turn else turns)
         async with aclosing(self._ask(Generate(said, sampling), pictures)) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Finished) or (isinstance(outcome, Delta) and outcome.text):
@@ -82,6 +82,22 @@ class OpenVinoEngine:
 
     def _fit(self, pictures: Sequence[Pixels]) -> list[Pixels]:
         return [fit(picture, self.settings) for picture in pictures]
+
+
+def newest(turns: Sequence[Turn]) -> list[Turn]:
+    """The system's turns and the last question, with the pictures that were shown last."""
+    asked = [turn for turn in turns if turn.role == "user"]
+    shown = next((p for turn in reversed(asked) if (p := _pictures_of(turn))), ())
+    last = [Turn("user", (*shown, *_texts_of(turn))) for turn in asked[-1:]]
+    return [turn for turn in turns if turn.role == "system"] + last
+
+
+def _pictures_of(turn: Turn) -> tuple[Pixels, ...]:
+    return tuple(part for part in turn.content if not isinstance(part, str))
+
+
+def _texts_of(turn: Turn) -> tuple[str, ...]:
+    return tuple(part for part in turn.content if isinstance(part, str))
 
 
 def fit(picture: Pixels, settings: Settings) -> Pixels:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
+from math import inf
 from time import monotonic
 from typing import Literal
 
@@ -97,7 +98,8 @@ class Chats:
         for number, chat in list(self._chats.items()):
             if chat.ending or chat.out_of_memory:
                 yield self._close(number)
-            chat.read()
+            else:
+                chat.read()
         due = self._due()
         texts = self._pipeline.texts([chat.words.window for chat in due.values()])
         for (number, chat), decoded in zip(due.items(), texts, strict=True):
@@ -152,7 +154,7 @@ def configure(sampling: Sampling) -> genai.GenerationConfig:
 
 def _check(sampling: Sampling) -> None:
     ranges: tuple[tuple[str, float | None, float, float], ...] = (
-        ("max_tokens", sampling.max_tokens, 1, float("inf")),
+        ("max_tokens", sampling.max_tokens, 1, inf),
         ("min_tokens", sampling.min_tokens, 0, sampling.max_tokens),
         ("temperature", sampling.temperature, 0, 100),
         ("top_p", sampling.top_p, 0, 1),
@@ -161,4 +163,5 @@ def _check(sampling: Sampling) -> None:
     )
     for name, value, least, most in ranges:
         if value is not None and not least <= value <= most:
-            raise BadJob(f"{name} must be from {least:g} to {most:g}, not {value:g}", param=name)
+            bound = f"at most {most:g}" if value > most else f"at least {least:g}"
+            raise BadJob(f"{name} must be {bound}, not {value:g}", param=name)

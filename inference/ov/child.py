@@ -9,7 +9,7 @@ while it has. It ends when the process that started it does.
 
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from time import monotonic
 
 import zmq
@@ -19,7 +19,7 @@ from bus.messages import Failed, Judged
 from inference.engine import Pixels
 from inference.ov.chat import Chats
 from inference.ov.forced import ForcedJudge
-from inference.ov.judge import SharedJudge, can_share
+from inference.ov.judge import SharedJudge, can_share, load_judge
 from inference.ov.pipeline import Pipeline
 from inference.ov.settings import Settings, parse
 from inference.ov.wire import (
@@ -57,7 +57,7 @@ class Work:
         self._chats = Chats(pipeline)
         self._forced = ForcedJudge(pipeline)
         self._shared: SharedJudge | None = None  # loaded when it is first needed
-        self._shares = settings.query.judge == "auto" and can_share(settings)
+        self._may_share = settings.query.judge == "auto" and can_share(settings)
         self._to_begin: Pending = deque()
         self._to_judge: Pending = deque()
         self._gone: list[Event] = []
@@ -67,12 +67,13 @@ class Work:
         return bool(self._gone or self._to_begin or self._to_judge) or self._pipeline.busy
 
     def accept(self, request: Request, pictures: list[Pixels]) -> None:
-        if isinstance(request.command, Cancel):
-            self._drop(request.id)
-        elif isinstance(request.command, Judge) and self._shares:
-            self._to_judge.append((request, pictures))
-        else:
-            self._to_begin.append((request, pictures))
+        match request.command:
+            case Generate():
+                self._to_begin.append((request, pictures))
+            case Judge():
+                self._to_judge.append((request, pictures))
+            case Cancel():
+                self._drop(request.id)
 
     def step(self) -> Progress:
         news, self._gone = self._gone, []
@@ -86,22 +87,24 @@ class Work:
         return Progress((*news, *self._chats.collect(), *self._forced.collect()))
 
     def _begin(self, request: Request, pictures: list[Pixels]) -> list[Event]:
+        """Begin it; some are over at once."""
         try:
             match request.command:
                 case Generate() as command:
                     self._chats.start(request.id, command, pictures)
-                case Judge(questions) if self._shares:
-                    return [Event(request.id, self._judge(questions, pictures))]
+                case Judge(questions) if judge := self._sharing():
+                    return [Event(request.id, Judged(tuple(judge.judge(questions, pictures))))]
                 case Judge(questions):
                     self._forced.start(request.id, questions, pictures)
         except LookoutError as error:
             return [Event(request.id, Failed.of(error))]
         return []
 
-    def _judge(self, questions: Sequence[str], pictures: list[Pixels]) -> Judged:
-        if not self._shared:
-            self._shared = SharedJudge(self._settings, self._pipeline)
-        return Judged(tuple(self._shared.judge(questions, pictures)))
+    def _sharing(self) -> SharedJudge | None:
+        if self._may_share and not self._shared:
+            self._shared = load_judge(self._settings, self._pipeline)
+            self._may_share = bool(self._shared)
+        return self._shared
 
     def _drop(self, number: int) -> None:
         self._chats.drop(number)
@@ -149,7 +152,7 @@ def main(url: str, address: str) -> None:
         line = Line(socket, address)
         pipeline = Pipeline(settings)
         work = Work(settings, pipeline)
-        line.say(Ready(pipeline.context))
+        line.say(Ready())
         while True:
             for request, pictures in line.requests(wait=not work.busy):
                 work.accept(request, pictures)

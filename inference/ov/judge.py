@@ -10,6 +10,7 @@ of the pipeline. For others there is `forced`.
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Any
@@ -30,6 +31,7 @@ Ints = NDArray[np.int64]
 
 PICTURE = "<image>"
 YES, NO = ("yes", "Yes"), ("no", "No")
+LANGUAGE_INPUTS = {"inputs_embeds": 3, "attention_mask": 2, "position_ids": 2, "beam_idx": 1}
 ROWS = 32  # questions in one batch; each row has its own copy of the beginning
 
 
@@ -49,6 +51,15 @@ def can_share(settings: Settings) -> bool:
     which differs between the families.
     """
     return settings.config.model_type == "llava" and settings.card.fit == "squash"
+
+
+def load_judge(settings: Settings, pipeline: Pipeline) -> "SharedJudge | None":
+    """None if the model's files turn out not to have the form; stderr says why."""
+    try:
+        return SharedJudge(settings, pipeline)
+    except (RuntimeError, OSError, KeyError, ValueError) as error:
+        sys.stderr.write(f"judging each question by itself: {last_line(error)}\n")
+        return None
 
 
 def shared_length(prompts: Sequence[Sequence[int]]) -> int:
@@ -116,9 +127,9 @@ class Runtime:
         self._path = settings.path
         self._query = settings.query
         self._core = ov.Core()
-        self._eyes = self._compile("vision_embeddings")
-        self._words = self._compile("text_embeddings")
-        self._language = self._compile("language")
+        self._eyes = self._compile("vision_embeddings", {"pixel_values": 4})
+        self._words = self._compile("text_embeddings", {"input": 2})
+        self._language = self._compile("language", LANGUAGE_INPUTS)
         config = json.loads((settings.path / "preprocessor_config.json").read_bytes())
         self._scale = np.float32(config.get("rescale_factor", 1 / 255))
         self._mean = np.array(config["image_mean"], np.float32)
@@ -130,7 +141,7 @@ class Runtime:
         return seen
 
     def embed(self, tokens: Ints) -> Floats:
-        return self._infer(self._words, {0: tokens})
+        return self._infer(self._words, {"input": tokens})
 
     def read(self, beginning: Floats, rests: list[list[int]]) -> Floats:
         """The logits behind each of *rests*, all of which continue *beginning*."""
@@ -151,7 +162,7 @@ class Runtime:
         return logits
 
     def _step(self, embeddings: Floats, mask: Ints, places: Ints) -> Floats:
-        inputs = {
+        inputs: dict[str, NDArray[Any]] = {
             "inputs_embeds": embeddings,
             "attention_mask": mask,
             "position_ids": places,
@@ -159,15 +170,18 @@ class Runtime:
         }
         return self._infer(self._language, inputs)
 
-    def _infer(self, request: Any, inputs: dict[Any, Any]) -> Floats:
+    def _infer(self, request: Any, inputs: dict[str, NDArray[Any]]) -> Floats:
         try:
             result: Floats = next(iter(request.infer(inputs).values()))
         except RuntimeError as error:
             raise EngineError(f"OpenVINO refused to judge: {last_line(error)}") from error
         return result.copy()  # the next call writes to the same place
 
-    def _compile(self, part: str) -> Any:
-        model = self._path / f"openvino_{part}_model.xml"
-        return self._core.compile_model(
-            model, self._query.device, self._query.properties
-        ).create_infer_request()
+    def _compile(self, part: str, inputs: dict[str, int]) -> Any:
+        """*inputs*: the names of those it must have, and no others, with their dimensions."""
+        model = self._core.read_model(self._path / f"openvino_{part}_model.xml")
+        found = {input.any_name: len(input.partial_shape) for input in model.inputs}
+        if found != inputs:
+            raise ValueError(f"{part} takes {found} instead of {inputs}")
+        compiled = self._core.compile_model(model, self._query.device, self._query.properties)
+        return compiled.create_infer_request()

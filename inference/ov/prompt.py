@@ -21,8 +21,6 @@ MARK = re.compile(r"(<)(?=[^\s<>][^<>\n]{0,62}>)|(\[)(?=/?[A-Z_]{2,32}\])")
 
 def build(turns: Sequence[Said], card: Card, template: Template, bos: str) -> str:
     """The prompt for the turn that follows *turns*; *template* is the model's own."""
-    if card.single_turn:
-        turns = newest(turns)
     if card.pictures_first:
         prompt = template(_messages([_without_pictures(turn) for turn in turns]))
         start = bos if prompt.startswith(bos) else ""
@@ -44,14 +42,6 @@ def harmless(text: str) -> str:
 
 def pictures_of(turns: Sequence[Said]) -> list[int]:
     return [part for turn in turns for part in turn.content if isinstance(part, int)]
-
-
-def newest(turns: Sequence[Said]) -> list[Said]:
-    """The system's turns and the last question, with the pictures that were shown last."""
-    asked = [turn for turn in turns if turn.role == "user"]
-    shown = next((p for turn in reversed(asked) if (p := pictures_of([turn]))), [])
-    last = [Said("user", (*shown, *_without_pictures(turn).content)) for turn in asked[-1:]]
-    return [turn for turn in turns if turn.role == "system"] + last
 
 
 def _without_pictures(turn: Said) -> Said:

@@ -50,8 +50,6 @@ class Request(msgspec.Struct, frozen=True):
 class Ready(msgspec.Struct, frozen=True, tag=True):
     """The model is loaded. The first message of a child."""
 
-    context: int  # tokens
-
 
 class Gone(msgspec.Struct, frozen=True, tag=True):
     """The last event of a request that was cancelled: what it held is free."""
@@ -103,14 +101,12 @@ def decode_report(part: Part) -> Report:
 def split(turns: Sequence[Turn]) -> tuple[tuple[Said, ...], list[Pixels]]:
     """*turns* with their pictures taken out."""
     pictures: list[Pixels] = []
-    said = []
-    for turn in turns:
-        content: list[str | int] = []
-        for part in turn.content:
-            if isinstance(part, str):
-                content.append(part)
-            else:
-                content.append(len(pictures))
-                pictures.append(part)
-        said.append(Said(turn.role, tuple(content)))
-    return tuple(said), pictures
+
+    def said(part: str | Pixels) -> str | int:
+        if isinstance(part, str):
+            return part
+        pictures.append(part)
+        return len(pictures) - 1
+
+    turned = tuple(Said(turn.role, tuple(map(said, turn.content))) for turn in turns)
+    return turned, pictures

@@ -5,6 +5,7 @@ import random
 import time
 from contextlib import closing
 from http.client import HTTPConnection
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.bench.plan import Plan
@@ -53,7 +54,7 @@ def _age_ms(connection: HTTPConnection) -> float:
     return float(answer["lookout"]["frames"][0]["age_ms"])
 
 
-def _get(connection: HTTPConnection, method: str, path: str, body: str | None = None) -> dict:
+def _get(connection: HTTPConnection, method: str, path: str, body: str | None = None) -> Any:
     connection.request(method, path, body, {"Content-Type": "application/json"})
     response = connection.getresponse()
     content = json.loads(response.read())

@@ -44,8 +44,14 @@ def write(writer: FrameWriter, shots: list[Pixels]) -> FrameDescriptor:
 
 
 async def register(redis: Redis, publisher: FramePublisher, instance: str) -> None:
-    fields = {"id": CAMERA, "url": "bench:", "state": "live", "instance": instance}
-    await redis.hset(names.camera(CAMERA), mapping={**fields, "endpoint": publisher.endpoint})
+    for field, value in (
+        ("id", CAMERA),
+        ("url", "bench:"),
+        ("state", "live"),
+        ("instance", instance),
+        ("endpoint", publisher.endpoint),
+    ):
+        await redis.hset(names.camera(CAMERA), field, value)
     await redis.hset(names.CAMERAS, CAMERA, encode(CameraSpec(CAMERA, "bench:", explicit=True)))
 
 

@@ -20,8 +20,8 @@ from bus.process import run
 from bus.settings import BusSettings
 
 
-def build(answer: bytes) -> FastAPI:
-    app = FastAPI()
+def build(path: Path) -> FastAPI:
+    app, answer = FastAPI(), path.read_bytes()
 
     @app.post("/v1/chat/completions")
     async def create(body: dict[str, Any]) -> Response:
@@ -34,7 +34,7 @@ async def main(settings: BusSettings, stop: asyncio.Event) -> None:
     port, path = sys.argv[1:]
     server = Server(
         uvicorn.Config(
-            build(Path(path).read_bytes()),
+            build(Path(path)),
             port=int(port),
             log_config=None,
             access_log=False,

@@ -121,7 +121,7 @@ def _rows(height: int, copy_ms: float, found: dict[int, Transport]) -> list[Row]
             ms(crowd.camera_ms),
             ms(alone.camera_ms),
             times(crowd.camera_ms, alone.camera_ms),
-            "≤ 1.2 × one reader's",
+            "≤ 1.2 times one reader's",
             crowd.camera_ms <= 1.2 * alone.camera_ms,
         ),
     ]

@@ -25,13 +25,13 @@ class Mirror(asyncio.Protocol):
         self._transport.write(self._answer)
 
 
-async def main(port: str, path: str) -> None:
-    answer = message("HTTP/1.1 200 OK", Path(path).read_bytes())
+async def main(port: int, answer: bytes) -> None:
     server = await asyncio.get_running_loop().create_server(
-        lambda: Mirror(answer), "127.0.0.1", int(port)
+        lambda: Mirror(answer), "127.0.0.1", port
     )
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    body = Path(sys.argv[2]).read_bytes()
+    asyncio.run(main(int(sys.argv[1]), message("HTTP/1.1 200 OK", body)))

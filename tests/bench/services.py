@@ -9,7 +9,7 @@ from pathlib import Path
 from compose import valkey
 from tests.bench.processes import child, python, until
 from tests.conftest import wait_for_redis
-from tests.stack import free_port
+from compose.ports import free_port
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def more_ms(value: float) -> str:
 
 
 def times(figure: float, floor: float) -> str:
-    return f"× {figure / floor:.2f}"
+    return f"{figure / floor:.2f} times"
 
 
 def share(figure: float, floor: float) -> str:

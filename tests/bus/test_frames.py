@@ -17,8 +17,8 @@ from bus.frames import FramePublisher, FrameWriter, open_publisher, socket_dir
 from bus.messages import CameraSpec, encode
 from bus.redis import open_redis
 from bus.subscriber import FrameSubscriber, open_subscriber
+from compose.ports import free_port
 from tests.conftest import Run
-from tests.stack import free_port
 
 
 class Studio:

@@ -18,7 +18,7 @@ from bus.messages import CameraSpec
 from bus.redis import open_redis
 from bus.subscriber import FrameSubscriber, open_subscriber
 from bus.tasks import background
-from tests.stack import free_port
+from compose.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 IDLE_S = 60.0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from time import monotonic, time
@@ -18,7 +19,7 @@ from tests.capture.process import Capture, Neighbour, capturing, neighbour
 from tests.conftest import Run
 from tests.pictures import number_in
 from tests.rtsp_server import serve_rtsp
-from tests.stack import free_port
+from compose.ports import free_port
 from tests.videos import write_video
 
 
@@ -223,7 +224,7 @@ def test_a_camera_that_changes_its_size_goes_on_through_the_same_reader(
             await we.cameras.wait_live("front", 10)
             for size in ((640, 480), (320, 240)):
                 camera.size = size
-                status = await we.until("front", lambda now, size=size: _size(now) == size)
+                status = await we.until("front", partial(_has_size, size))
                 frame = await we.frames.newest("front", 3, after=time())
                 assert frame.pixels.shape[:2] == size[::-1]
                 assert number_in(frame.pixels) > 0
@@ -233,8 +234,8 @@ def test_a_camera_that_changes_its_size_goes_on_through_the_same_reader(
     run(scenario())
 
 
-def _size(status: CameraStatus | None) -> tuple[int, int]:
-    return (status.width, status.height) if status else (0, 0)
+def _has_size(size: tuple[int, int], status: CameraStatus | None) -> bool:
+    return status is not None and (status.width, status.height) == size
 
 
 def test_an_implicit_camera_closes_when_nobody_uses_it_and_opens_again(
@@ -295,7 +296,7 @@ def test_a_camera_whose_url_changes_is_opened_there(
             await we.cameras.wait_live("front", 10)
             await we.redis.hset(names.CAMERAS, "front", encode(CameraSpec("front", new.url)))
             await we.redis.publish(names.CAMERA_COMMANDS, "front")
-            status = await we.until("front", lambda now: _size(now) == (640, 480))
+            status = await we.until("front", partial(_has_size, (640, 480)))
             assert status.url == new.url
             assert (await we.frames.newest("front", 3)).pixels.shape == (480, 640, 3)
             assert old.watched == 0

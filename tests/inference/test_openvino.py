@@ -319,6 +319,24 @@ def test_a_judgement_is_the_same_alone_together_and_forced(
     loop.run(scenario())
 
 
+def test_a_model_that_cannot_share_pictures_judges_each_question_by_itself(
+    loop: Loop, plain_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (plain_model / "lookout.json").write_text('{"fit": "squash", "size": [128, 128]}')
+    settings = plain_model / "preprocessor_config.json"
+    text = settings.read_text().replace("image_std", "image_deviation")
+    settings.unlink()
+    settings.write_text(text)
+
+    async def scenario() -> None:
+        async with open(f"openvino:{plain_model}") as engine:
+            yes, no = await engine.judge([scene(4)[0]], ["Is there a truck?", "Is there a fire?"])
+            assert yes > no
+
+    loop.run(scenario())
+    assert "judging each question by itself" in capsys.readouterr().err
+
+
 def test_chats_and_judgements_share_the_child(loop: Loop, engine: OpenVinoEngine) -> None:
     picture, seen = scene(4)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bus.errors import BadSettings, EngineError
-from inference.engine import engine_module
-from inference.engines.openvino import fit
+from inference.engine import Turn, engine_module
+from inference.engines.openvino import fit, newest
 from inference.ov.prompt import MARK, build, harmless
 from inference.ov.settings import (
     LANGUAGE_MODEL,
@@ -160,13 +160,18 @@ def test_pictures_stand_first_for_a_model_that_learned_them_there() -> None:
 
 
 def test_a_model_of_single_turns_gets_the_last_question_and_the_last_pictures() -> None:
-    turns = [*TURNS, Said("assistant", ("A cat.",)), Said("user", ("Why?",))]
-    assert build(turns, Card(single_turn=True), chatml, "") == chatml(
-        [
-            {"role": "system", "content": "Be brief."},
-            {"role": "user", "content": f"{IMAGE(2)}Why?"},
-        ]
-    )
+    one, two = np.zeros((1, 1, 3), np.uint8), np.ones((2, 2, 3), np.uint8)
+    turns = [
+        Turn("system", ("Be brief.",)),
+        Turn("user", (one, "What?")),
+        Turn("assistant", ("A dog.",)),
+        Turn("user", ("And", two, "here?")),
+        Turn("assistant", ("A cat.",)),
+        Turn("user", ("Why?",)),
+    ]
+    assert newest(turns) == [turns[0], Turn("user", (two, "Why?"))]
+    assert newest(turns[:2]) == turns[:2]
+    assert newest(turns[:1]) == turns[:1]
 
 
 def test_a_template_that_loses_pictures_is_found_out() -> None:

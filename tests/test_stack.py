@@ -1,0 +1,238 @@
+"""The stack as a whole: what dies comes back, what was accepted is answered, nothing stays."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from compose.ports import free_port
+from tests.stack import Stack, command_line, descendants, running
+
+T = TypeVar("T")
+
+SLOW = "echo:?delay_ms=1500&slots=16"
+
+
+def chat(stack: Stack, text: str = "hello", **more: object) -> httpx.Response:
+    body = {"messages": [{"role": "user", "content": text}], **more}
+    return httpx.post(f"{stack.url}/v1/chat/completions", json=body, timeout=60, trust_env=False)
+
+
+def look(stack: Stack, camera: str = "demo") -> dict[str, Any]:
+    """The frame that an answer about *camera* used."""
+    content = [{"type": "image_url", "image_url": {"url": camera}}]
+    answer = chat(stack, content)  # type: ignore[arg-type]
+    assert answer.status_code == 200, answer.text
+    frame: dict[str, Any] = answer.json()["lookout"]["frames"][0]
+    return frame
+
+
+def text_of(answer: httpx.Response) -> str:
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["choices"][0]["message"]["content"])
+
+
+def until(is_so: Callable[[], T], within_s: float = 30.0) -> T:
+    deadline = time.monotonic() + within_s
+    while not (value := is_so()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return value
+
+
+def busy(stack: Stack) -> int:
+    workers = httpx.get(f"{stack.url}/health/ready", trust_env=False).json()["workers"]
+    return sum(worker["busy"] for worker in workers)
+
+
+def answers(stack: Stack) -> bool:
+    try:
+        return httpx.get(f"{stack.url}/health/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def slow_stack(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with running(tmp_path_factory.mktemp("slow"), "--model", SLOW) as stack:
+        yield stack
+
+
+def ask_many(pool: ThreadPoolExecutor, stack: Stack) -> list[Future[httpx.Response]]:
+    asked = [pool.submit(chat, stack, f"number {n}") for n in range(8)]
+    until(lambda: busy(stack) == 8)
+    return asked
+
+
+@pytest.mark.parametrize("victim", ["inference", "valkey-server", "capture"])
+def test_a_killed_process_costs_no_answer(slow_stack: Stack, victim: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        asked = ask_many(pool, slow_stack)
+        killed = slow_stack.kill(victim)
+        for number, answer in enumerate(asked):
+            assert text_of(answer.result()) == f"number {number}"
+    until(lambda: slow_stack.pids(victim) not in ([], [killed]))
+    assert text_of(chat(slow_stack)) == "hello"
+
+
+def test_a_killed_worker_breaks_a_stream_with_an_error_event(tmp_path: Path) -> None:
+    with running(tmp_path, "--model", "echo:?tokens_per_s=5") as stack:
+        body = {"stream": True, "messages": [{"role": "user", "content": "a b c d e f g h"}]}
+        url = f"{stack.url}/v1/chat/completions"
+        with httpx.stream("POST", url, json=body, timeout=60, trust_env=False) as answer:
+            lines = (line for line in answer.iter_lines() if line)
+            assert "assistant" in next(lines)
+            assert '"content":"a"' in next(lines)
+            stack.kill("inference")
+            rest = list(lines)
+        assert '"error"' in rest[-1]
+        assert "[DONE]" not in "".join(rest)
+
+
+def test_a_killed_api_comes_back(slow_stack: Stack) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        asked = ask_many(pool, slow_stack)
+        slow_stack.kill("api")
+        for answer in asked:  # their connections died with it
+            assert isinstance(answer.exception(), httpx.TransportError)
+    until(lambda: answers(slow_stack))
+    until(lambda: busy(slow_stack) == 0)
+    assert text_of(chat(slow_stack)) == "hello"
+
+
+def test_a_killed_capture_gives_fresh_frames_again(slow_stack: Stack) -> None:
+    before = look(slow_stack)
+    slow_stack.kill("capture")
+    after = look(slow_stack)  # asked at once: it waits for the new one
+    assert after["captured_at"] > before["captured_at"]
+    assert after["age_ms"] < 1000
+
+
+def test_a_client_that_leaves_frees_its_slot(tmp_path: Path) -> None:
+    body = b'{"messages":[{"role":"user","content":"bye"}]}'
+    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\ncontent-type: application/json"
+    with running(tmp_path, "--model", "echo:?delay_ms=60000") as stack:
+        with socket.create_connection(stack.address) as client:
+            client.sendall(f"{head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
+            until(lambda: busy(stack) == 1)
+        until(lambda: busy(stack) == 0)
+
+
+def test_a_full_lane_is_429_with_a_time_to_come_back(tmp_path: Path) -> None:
+    model = "echo:?delay_ms=1500&slots=1"
+    with (
+        running(tmp_path, "--model", model, LOOKOUT_MAX_QUEUE="2") as stack,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        asked = [pool.submit(chat, stack) for _ in range(2)]
+        until(lambda: busy(stack) == 1)
+        refused = until(lambda: answer if (answer := chat(stack)).status_code == 429 else None)
+        assert refused is not None
+        assert refused.json()["error"]["code"] == "overloaded"
+        assert int(refused.headers["retry-after"]) >= 1
+        assert [text_of(answer.result()) for answer in asked] == 2 * ["hello"]
+
+
+def test_the_deadline_is_504(tmp_path: Path) -> None:
+    model = "echo:?delay_ms=60000"
+    with running(tmp_path, "--model", model, LOOKOUT_REQUEST_TIMEOUT_S="0.5") as stack:
+        answer = chat(stack)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (504, "deadline_exceeded")
+        until(lambda: busy(stack) == 0)
+
+
+def test_what_runs_is_finished_on_sigterm(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as pool, running(tmp_path, "--model", SLOW) as stack:
+        answer = pool.submit(chat, stack)
+        until(lambda: busy(stack) == 1)
+        stack.process.terminate()
+        assert text_of(answer.result()) == "hello"
+        assert stack.process.wait(10) == 0
+
+
+def test_a_killed_stack_leaves_no_process_and_starts_again(tmp_path: Path) -> None:
+    command = up_command(tmp_path)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert first.stdout.readline().startswith("ready")
+        family = descendants(first.pid)
+        first.kill()
+    assert len(family) >= 4
+    until(lambda: not any(map(command_line, family)), 12.0)
+    with running(tmp_path, "--model", "echo:") as stack:
+        assert text_of(chat(stack)) == "hello"
+
+
+def up_command(folder: Path, *more: str) -> list[str]:
+    return [
+        *(sys.executable, "-m", "lookout", "up", "--port", str(free_port()), "--model", "echo:"),
+        *("--data-dir", str(folder / "data"), "--run-dir", str(folder / "run"), *more),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "env", "reason"),
+    [
+        (["--model", "nonsense:"], {}, "unknown engine 'nonsense'"),
+        (["--model", "echo:?slots=many"], {}, "slots"),
+        (["--model", "openvino:/nowhere"], {}, "/nowhere"),
+        (["--camera", "front"], {}, "front: write id=url"),
+        (["--camera", "a b=demo:"], {}, "LOOKOUT_CAMERAS"),
+        ([], {"LOOKOUT_PORT": "many"}, "LOOKOUT_PORT"),
+        ([], {"LOOKOUT_MAX_QUEUE": "many"}, "LOOKOUT_MAX_QUEUE"),
+        ([], {"REDIS_URL": "nonsense"}, "REDIS_URL"),
+        ([], {"LOOKOUT_LOG_LEVEL": "LOUD"}, "LOOKOUT_LOG_LEVEL"),
+    ],
+)
+def test_a_bad_setting_is_one_clear_line_and_status_2(
+    tmp_path: Path, more: list[str], env: dict[str, str], reason: str
+) -> None:
+    command = [part for part in up_command(tmp_path, *more)]
+    if "LOOKOUT_PORT" in env:
+        at = command.index("--port")
+        del command[at : at + 2]
+    result = subprocess.run(
+        command, env={**os.environ, **env}, capture_output=True, text=True, timeout=30, check=False
+    )
+    assert result.returncode == 2
+    assert reason in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
+    command = up_command(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(command[command.index("--port") + 1])))
+        other.listen()
+        result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 2
+    assert "cannot listen" in result.stderr
+
+
+def test_two_stacks_do_not_share_a_data_directory(slow_stack: Stack) -> None:
+    command = up_command(slow_stack.folder)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 2
+    assert "another stack" in result.stderr
+
+
+def test_an_interrupt_while_starting_stops_at_once(tmp_path: Path) -> None:
+    with subprocess.Popen(up_command(tmp_path), stdout=subprocess.PIPE) as process:
+        until(lambda: descendants(process.pid))
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+
+
+def test_a_slow_client_delays_nobody(slow_stack: Stack) -> None:
+    with socket.create_connection(slow_stack.address) as dawdler:
+        dawdler.sendall(b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 1000\r\n\r\n{")
+        assert text_of(chat(slow_stack)) == "hello"
