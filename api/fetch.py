@@ -180,11 +180,11 @@ class Fetcher:
         data = bytearray()
         announced = headers.get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > self._size_bytes:
-            raise ImageTooLarge(f"the picture is larger than {self._size_bytes >> 20} MiB")
+            raise ImageTooLarge(f"the picture is larger than {self._size_bytes / 2**20:g} MiB")
         async for chunk in answer.aiter_stream():
             data += chunk
             if len(data) > self._size_bytes:
-                raise ImageTooLarge(f"the picture is larger than {self._size_bytes >> 20} MiB")
+                raise ImageTooLarge(f"the picture is larger than {self._size_bytes / 2**20:g} MiB")
         return bytes(data)
 
 

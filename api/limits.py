@@ -19,7 +19,7 @@ class LimitBody:
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         left = self._size_bytes
-        error = RequestTooLarge(f"the request is larger than {self._size_bytes >> 20} MiB")
+        error = RequestTooLarge(f"the request is larger than {self._size_bytes / 2**20:g} MiB")
         if announced.isdigit() and int(announced) > left:
             await response(error)(scope, receive, send)
             return

@@ -9,12 +9,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 
+from compose.ports import free_port
 from tests.bench.load import message
 from tests.bench.plan import Plan
 from tests.bench.processes import ROOT, Clock, child, python, until
 from tests.bench.services import Services
 from tests.bench.table import Row, Section, more_ms, ms, share
-from compose.ports import free_port
 
 QUESTION = "Is there a person at the gate? Answer with yes or no, and say what they wear."
 BODY = json.dumps({"model": "echo", "messages": [{"role": "user", "content": QUESTION}]}).encode()

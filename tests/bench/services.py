@@ -7,9 +7,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 from compose import valkey
+from compose.ports import free_port
 from tests.bench.processes import child, python, until
 from tests.conftest import wait_for_redis
-from compose.ports import free_port
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from bus.errors import CameraError, CameraStale
 from bus.messages import CameraSpec, encode
 from capture.demo.render import Renderer
 from capture.demo.script import scene_at
+from compose.ports import free_port
 from tests.capture.process import Capture, Neighbour, capturing, neighbour
 from tests.conftest import Run
 from tests.pictures import number_in
 from tests.rtsp_server import serve_rtsp
-from compose.ports import free_port
 from tests.videos import write_video
 
 
@@ -42,6 +42,10 @@ def is_live(status: CameraStatus | None) -> bool:
     return status is not None and status.state == "live"
 
 
+def is_stale(status: CameraStatus | None) -> bool:
+    return status is not None and status.state == "stale"
+
+
 def is_down(status: CameraStatus | None) -> bool:
     return status is not None and status.state == "down"
 
@@ -53,7 +57,7 @@ def test_whoever_asks_gets_the_newest_frame_however_seldom(
         async with serve_rtsp() as camera, neighbour(redis_url, capture.run_dir) as we:
             await we.want("front", camera.url)
             await we.cameras.wait_live("front", 10)
-            for pause_s in (0.0, 0.03, 0.3, 1.0, 1.5, 0.1):
+            for pause_s in (0.0, 0.03, 0.3, 1.2, 0.1):
                 await asyncio.sleep(pause_s)
                 newest = camera.sent
                 frame = await we.frames.newest("front", 3, after=time())
@@ -170,30 +174,35 @@ def test_a_camera_that_never_answers_blocks_nobody(
     run(scenario())
 
 
-def test_a_camera_whose_frames_stop_is_stale_then_opened_anew(
+def test_a_camera_whose_frames_stop_is_stale_and_after_a_while_opened_anew(
     run: Run, capture: Capture, redis_url: str
 ) -> None:
     async def scenario() -> None:
-        async with serve_rtsp() as camera, neighbour(redis_url, capture.run_dir) as we:
-            await we.want("front", camera.url)
-            first = await we.cameras.wait_live("front", 10)
-            camera.silent = True
-            stale = await we.until("front", lambda now: now is not None and now.state == "stale")
+        async with (
+            serve_rtsp() as pausing,
+            serve_rtsp() as stopping,
+            neighbour(redis_url, capture.run_dir) as we,
+        ):
+            await we.want("pausing", pausing.url)
+            await we.want("stopping", stopping.url)
+            paused = await we.cameras.wait_live("pausing", 10)
+            stopped = await we.cameras.wait_live("stopping", 10)
+            pausing.silent = stopping.silent = True
+            stale = await we.until("pausing", is_stale)
             assert 2.9 < time() - stale.last_frame_at < 3.5
             with pytest.raises(CameraStale):
-                await we.frames.newest("front", 1)
-            camera.silent = False
-            again = await we.until("front", is_live, within_s=1)  # it had only paused
-            assert again.instance == first.instance
-            camera.silent = True
-            down = await we.until("front", is_down)
+                await we.frames.newest("pausing", 1)
+            pausing.silent = False
+            again = await we.until("pausing", is_live, within_s=1)
+            assert again.instance == paused.instance
+
+            down = await we.until("stopping", is_down)
             assert down.error == "gave no frame for 4 s"
             assert down.instance == ""
-            camera.silent = False
-            anew = await we.until("front", is_live)
-            assert anew.instance != first.instance
-            frame = await we.frames.newest("front", 3)
-            assert frame.descriptor.instance == anew.instance
+            stopping.silent = False
+            anew = await we.until("stopping", is_live)
+            frame = await we.frames.newest("stopping", 3)
+            assert stopped.instance != anew.instance == frame.descriptor.instance
 
     run(scenario())
 
@@ -316,7 +325,7 @@ def test_a_video_is_over_once_and_plays_again_when_asked_for(
         assert (over.error, over.attempts, over.codec) == ("the video is over", 1, "h264")
         with pytest.raises(CameraError, match="the video is over"):
             await we.frames.newest("clip", 1)
-        await we.cameras.changed("clip", 2.5)  # longer than any first retry
+        await we.cameras.changed("clip", 2.1)  # longer than any first retry
         assert (await we.cameras.get("clip")) == over
         await we.cameras.touch("clip", 60)
         assert (await we.cameras.wait_live("clip", 10, tried=over.attempts)).attempts == 2
@@ -363,7 +372,8 @@ def test_a_reader_on_another_host_sees_the_same_through_the_same_class(
             assert (local.local, remote.local) == (True, False)
             same = remote.descriptor.seq - number_in(remote.pixels)
             assert local.descriptor.seq - number_in(local.pixels) == same
-            assert abs(remote.pixels.astype(int) - local.pixels).mean() < 12
+            background = remote.pixels[140:170].astype(int)  # below the number, above what moves
+            assert abs(background - local.pixels[140:170]).mean() < 3
             assert remote.age_s < 0.5
 
     run(scenario())
@@ -378,7 +388,7 @@ def test_a_ring_that_wraps_around_under_a_slow_reader_gives_it_the_newest(
             await we.cameras.wait_live("front", 10)
             first = await we.frames.newest("front", 5)
             seen = number_in(first.pixels)
-            for _ in range(3):
+            for _ in range(2):
                 await asyncio.sleep(0.8)  # 12 frames, the ring holds 8
                 frame = await we.frames.newest("front", 5)
                 assert number_in(frame.pixels) >= camera.sent - 3

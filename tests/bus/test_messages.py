@@ -1,0 +1,159 @@
+"""What one version of Lookout writes, every later one of the same wire version reads."""
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bus.messages import (
+    CameraFrames,
+    CameraSpec,
+    Chat,
+    Delta,
+    Failed,
+    Finished,
+    FrameDescriptor,
+    FrameUsed,
+    Job,
+    Judge,
+    Judged,
+    Message,
+    Reply,
+    Sampling,
+    StoredPicture,
+    Text,
+    Timings,
+    decode_camera_spec,
+    decode_descriptor,
+    decode_job,
+    decode_reply,
+    encode,
+)
+
+Wire = Job | Reply | CameraSpec | FrameDescriptor
+
+JOB = Job(
+    id="j1",
+    model="m",
+    process="api-1",
+    task=Chat(
+        (
+            Message("system", (Text("brief"),)),
+            Message("user", (CameraFrames("front", 4, 2.0), StoredPicture("ab"), Text("who?"))),
+        ),
+        Sampling(max_tokens=9, temperature=0.5, seed=7, stop=("\n",)),
+        stream=True,
+    ),
+    created=1.5,
+    deadline=2.5,
+)
+REPLY = Reply(
+    "j1",
+    2,
+    3,
+    (
+        Delta("a"),
+        Finished("length", 4, 5, (FrameUsed("front", 6, 7.5, 8.5, 9, 10),), Timings(1.0, 2.0)),
+        Judged((0.25,)),
+        Failed("bad_image", "broken", "messages[0]"),
+    ),
+)
+SPEC = CameraSpec("front", "rtsp://10.0.0.5/1", explicit=True)
+DESCRIPTOR = FrameDescriptor("front", "ab12", 3, 11, 12, 1280, 720, 13.5, 14.5, 0.25)
+
+# Bytes as version 1 wrote them first. Never renew one: a reader of old bytes would break.
+GOLDEN: list[tuple[Wire, Callable[[bytes], Wire], str]] = [
+    (
+        JOB,
+        decode_job,
+        "87a474797065a56a6f622f31a26964a26a31a56d6f64656ca16da770726f63657373a56170692d31"
+        "a47461736b84a474797065a463686174a86d657373616765739282a4726f6c65a673797374656da5"
+        "70617274739182a474797065a474657874a474657874a5627269656682a4726f6c65a475736572a5"
+        "70617274739384a474797065a663616d657261a663616d657261a566726f6e74a66672616d657304"
+        "a67370616e5f73cb400000000000000082a474797065a770696374757265a6646967657374a26162"
+        "82a474797065a474657874a474657874a477686f3fa873616d706c696e6788aa6d61785f746f6b65"
+        "6e7309aa6d696e5f746f6b656e7300ab74656d7065726174757265cb3fe0000000000000a5746f70"
+        "5f70c0a47365656407a473746f7091a10ab070726573656e63655f70656e616c7479cb0000000000"
+        "000000b16672657175656e63795f70656e616c7479cb0000000000000000a673747265616dc3a763"
+        "726561746564cb3ff8000000000000a8646561646c696e65cb4004000000000000",
+    ),
+    (
+        REPLY,
+        decode_reply,
+        "85a474797065a77265706c792f31a66a6f625f6964a26a31a7617474656d707402a5666972737403"
+        "a66576656e74739482a474797065a544656c7461a474657874a16186a474797065a846696e697368"
+        "6564a6726561736f6ea66c656e677468ad70726f6d70745f746f6b656e7304b1636f6d706c657469"
+        "6f6e5f746f6b656e7305a66672616d65739186a663616d657261a566726f6e74a373657106ab6361"
+        "7074757265645f6174cb401e000000000000a66167655f6d73cb4021000000000000a57769647468"
+        "09a66865696768740aa774696d696e677384a57175657565cb3ff0000000000000a8706963747572"
+        "6573cb4000000000000000ab66697273745f746f6b656ecb0000000000000000a6656e67696e65cb"
+        "000000000000000084a474797065a64a7564676564a673636f72657391cb3fd0000000000000a666"
+        "72616d657390a774696d696e677384a57175657565cb0000000000000000a87069637475726573cb"
+        "0000000000000000ab66697273745f746f6b656ecb0000000000000000a6656e67696e65cb000000"
+        "000000000084a474797065a64661696c6564a4636f6465a96261645f696d616765a76d6573736167"
+        "65a662726f6b656ea5706172616dab6d657373616765735b305d",
+    ),
+    (
+        SPEC,
+        decode_camera_spec,
+        "84a26964a566726f6e74a375726cb1727473703a2f2f31302e302e302e352f31a86578706c696369"
+        "74c3a773657474696e67c2",
+    ),
+    (
+        DESCRIPTOR,
+        decode_descriptor,
+        "8ba474797065a76672616d652f31a663616d657261a566726f6e74a8696e7374616e6365a4616231"
+        "32a4736c6f7403aa67656e65726174696f6e0ba37365710ca57769647468cd0500a6686569676874"
+        "cd02d0ab63617074757265645f6174cb402b000000000000ad63617074757265645f6d6f6e6fcb40"
+        "2d000000000000a66d6f74696f6ecb3fd0000000000000",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "decode", "golden"), GOLDEN, ids=["job", "reply", "spec", "frame"]
+)
+def test_the_first_bytes_of_this_version_are_still_read(
+    message: Wire, decode: Callable[[bytes], Wire], golden: str
+) -> None:
+    assert decode(bytes.fromhex(golden)) == message
+
+
+def test_another_version_is_refused_and_not_misread() -> None:
+    newer = encode(JOB).replace(b"job/1", b"job/2")
+    with pytest.raises(msgspec.ValidationError):
+        decode_job(newer)
+
+
+def test_a_field_added_later_is_no_obstacle() -> None:
+    fields = msgspec.msgpack.decode(encode(SPEC)) | {"colour": "red"}
+    assert decode_camera_spec(msgspec.msgpack.encode(fields)) == SPEC
+
+
+parts = st.one_of(
+    st.builds(Text, st.text()),
+    st.builds(StoredPicture, st.text()),
+    st.builds(CameraFrames, st.text(), st.integers(1, 8), st.floats(0, 10)),
+)
+messages = st.builds(
+    Message, st.sampled_from(["system", "user", "assistant"]), st.lists(parts).map(tuple)
+)
+tasks = st.one_of(
+    st.builds(Chat, st.lists(messages).map(tuple)),
+    st.builds(Judge, st.builds(CameraFrames, st.text()), st.lists(st.text()).map(tuple)),
+)
+
+
+@given(tasks, st.text(), st.floats(0, 4e9))
+def test_any_job_survives_the_wire(task: Chat | Judge, text: str, at: float) -> None:
+    job = Job(text, text, text, task, at, at)
+    assert decode_job(encode(job)) == job
+
+
+@given(st.binary())
+def test_garbage_is_an_error_and_nothing_else(data: bytes) -> None:
+    for decode in (decode_job, decode_reply, decode_camera_spec, decode_descriptor):
+        with pytest.raises(msgspec.DecodeError):
+            decode(data)
