@@ -141,13 +141,16 @@ class Answer:
                 self._metrics.requests.labels("gone").inc()
                 raise
 
-    def _line(self, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
-        more = {"usage": None} if self._usage_wanted else {}
+    def _line(
+        self, delta: dict[str, str], finish_reason: str | None = None, **more: object
+    ) -> bytes:
+        if self._usage_wanted:
+            more["usage"] = None  # until the very last
         return _event(answers.chunk(self._identity, delta, finish_reason, **more))
 
     def _last_lines(self, last: wire.Finished) -> list[bytes]:
         evidence = answers.evidence(last, self._done(last) * 1000)
-        lines = [_event(answers.chunk(self._identity, {}, last.reason, lookout=evidence))]
+        lines = [self._line({}, last.reason, lookout=evidence)]
         if self._usage_wanted:
             lines.append(_event(answers.chunk(self._identity, None, usage=answers.usage(last))))
         return [*lines, b"data: [DONE]\n\n"]

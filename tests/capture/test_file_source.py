@@ -23,11 +23,11 @@ def numbers(seen: list[Pixels]) -> list[int]:
 
 @pytest.mark.parametrize("name", ["clip.mp4", "with space.mkv", "clip.ts", "clip.avi"])
 def test_a_video_plays_once_at_the_speed_it_was_filmed(tmp_path: Path, name: str) -> None:
-    path = write_video(tmp_path / name, range(1, 13), fps=10)
+    path = write_video(tmp_path / name, range(1, 13), fps=20)
     got = read(path.as_uri())
     assert numbers([one.pixels for one in got.seen]) == list(range(1, 13))
     offsets = [one.stamped - got.seen[0].stamped for one in got.seen]
-    assert offsets == pytest.approx([number / 10 for number in range(12)], abs=0.2)
+    assert offsets == pytest.approx([number / 20 for number in range(12)], abs=0.2)
     assert (got.live, got.error) == (False, "")
 
 
