@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 from redis.asyncio import Redis
@@ -78,6 +79,10 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
 async def _forget(redis: Redis, process: str) -> None:
     try:
         await redis.unlink(names.process(process), names.replies(process))
+        cameras: list[Any] = await redis.hkeys(names.CAMERAS)
+        for lease in (names.camera_lease(camera.decode()) for camera in cameras):
+            if await redis.get(lease) == process.encode():
+                await redis.unlink(lease)
     except AWAY:
         log.warning("redis is away too, the heartbeat of %s will run out", process)
 

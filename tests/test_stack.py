@@ -118,13 +118,15 @@ def test_a_killed_capture_gives_fresh_frames_again(slow_stack: Stack) -> None:
 
 
 def test_a_client_that_leaves_frees_its_slot(tmp_path: Path) -> None:
-    body = b'{"messages":[{"role":"user","content":"bye"}]}'
-    head = "POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\ncontent-type: application/json"
-    with running(tmp_path, "--model", "echo:?delay_ms=60000") as stack:
-        with socket.create_connection(stack.address) as client:
-            client.sendall(f"{head}\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body)
-            until(lambda: busy(stack) == 1)
-        until(lambda: busy(stack) == 0)
+    with running(tmp_path, "--model", "echo:?tokens_per_s=0.02") as stack:
+        for stream in ("false", "true"):
+            body = f'{{"stream":{stream},"messages":[{{"role":"user","content":"a b"}}]}}'
+            head = "POST /v1/chat/completions HTTP/1.1\r\nhost: here\r\n"
+            head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+            with socket.create_connection(stack.address) as client:
+                client.sendall((head + body).encode())
+                until(lambda: busy(stack) == 1)
+            until(lambda: busy(stack) == 0)
 
 
 def test_a_full_lane_is_429_with_a_time_to_come_back(tmp_path: Path) -> None:

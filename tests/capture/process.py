@@ -53,8 +53,8 @@ def capturing(redis_url: str, run_dir: Path, **settings: str) -> Iterator[Captur
     env = {
         "REDIS_URL": redis_url,
         "LOOKOUT_RUN_DIR": str(run_dir),
-        "LOOKOUT_CAMERA_OPEN_S": "1.5",
-        "LOOKOUT_CAMERA_STALL_S": "4",
+        "LOOKOUT_CAMERA_OPEN_S": "1",
+        "LOOKOUT_CAMERA_STALL_S": "3.5",
         **{f"LOOKOUT_{name}": value for name, value in settings.items()},
     }
     command = [sys.executable, "-m", "capture"]

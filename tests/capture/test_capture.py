@@ -57,7 +57,7 @@ def test_whoever_asks_gets_the_newest_frame_however_seldom(
         async with serve_rtsp() as camera, neighbour(redis_url, capture.run_dir) as we:
             await we.want("front", camera.url)
             await we.cameras.wait_live("front", 10)
-            for pause_s in (0.0, 0.03, 0.3, 1.2, 0.1):
+            for pause_s in (0.0, 0.03, 0.3, 0.8, 0.1):
                 await asyncio.sleep(pause_s)
                 newest = camera.sent
                 frame = await we.frames.newest("front", 3, after=time())
@@ -164,7 +164,7 @@ def test_a_camera_that_never_answers_blocks_nobody(
             await we.want("front", camera.url)
             await we.cameras.wait_live("front", 10)
             assert monotonic() - start < 1
-            with pytest.raises(CameraError, match=r"gave no answer within 1.5 s"):
+            with pytest.raises(CameraError, match=r"gave no answer within 1 s"):
                 await we.cameras.wait_live("deaf", 10)
             assert monotonic() - start < 3
             deaf.silent = False
@@ -197,7 +197,7 @@ def test_a_camera_whose_frames_stop_is_stale_and_after_a_while_opened_anew(
             assert again.instance == paused.instance
 
             down = await we.until("stopping", is_down)
-            assert down.error == "gave no frame for 4 s"
+            assert down.error == "gave no frame for 3.5 s"
             assert down.instance == ""
             stopping.silent = False
             anew = await we.until("stopping", is_live)
@@ -254,13 +254,13 @@ def test_an_implicit_camera_closes_when_nobody_uses_it_and_opens_again(
         async with serve_rtsp() as camera, neighbour(redis_url, capture.run_dir) as we:
             explicit = CameraSpec("back", camera.url, explicit=True)
             await we.redis.hset(names.CAMERAS, "back", encode(explicit))
-            await we.want("front", camera.url, idle_s=1.5)
+            await we.want("front", camera.url, idle_s=1)
             await we.cameras.wait_live("front", 10)
             await we.cameras.wait_live("back", 10)
-            await we.cameras.touch("front", 1.5)
+            await we.cameras.touch("front", 1)
             start = monotonic()
             await we.until("front", lambda now: now is None)
-            assert 1.4 < monotonic() - start < 3.5
+            assert 0.9 < monotonic() - start < 3
             while await we.redis.exists(names.camera("front"), names.camera_lease("front")):
                 await we.cameras.changed("front", 0.2)
                 assert monotonic() - start < 4

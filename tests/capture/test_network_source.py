@@ -26,9 +26,9 @@ async def reading(url: str, count: int = 1000) -> Reading:
 def test_rtsp_pictures_arrive_in_order_and_at_once(run: Run) -> None:
     async def scenario() -> None:
         async with serve_rtsp(login="u:p") as camera:
-            got = await reading(camera.url, 20)
+            got = await reading(camera.url, 10)
         numbers = [number_in(one.pixels) for one in got.seen]
-        assert numbers == list(range(numbers[0], numbers[0] + 20))
+        assert numbers == list(range(numbers[0], numbers[0] + 10))
         assert got.seen[0].at < 0.8  # without waiting for the next key frame
         assert (got.codec, got.live, got.error) == ("h264", True, "")
 
@@ -61,8 +61,8 @@ def read_slowly(camera: RtspServer) -> list[int]:
 def test_a_camera_may_change_its_size(run: Run) -> None:
     async def scenario() -> None:
         async with serve_rtsp() as camera:
-            asyncio.get_running_loop().call_later(0.7, setattr, camera, "size", (640, 480))
-            got = await reading(camera.url, 25)
+            asyncio.get_running_loop().call_later(0.4, setattr, camera, "size", (640, 480))
+            got = await reading(camera.url, 15)
         assert [one.pixels.shape for one in (got.seen[0], got.seen[-1])] == [
             (240, 320, 3),
             (480, 640, 3),
@@ -148,7 +148,7 @@ def test_mjpeg_over_http_is_a_camera(run: Run, tmp_path: Path) -> None:
 def read_mjpeg(http: HttpServer) -> tuple[Reading, list[int]]:
     late = []
     with open_source(http.url("live.mjpeg"), PATIENCE) as source:
-        for shot, _ in zip(source.frames(), range(15), strict=False):
+        for shot, _ in zip(source.frames(), range(8), strict=False):
             late.append(http.sent - number_in(shot.pixels()))
     return read(http.url("live.mjpeg"), 1), late
 
@@ -157,13 +157,13 @@ def read_mjpeg(http: HttpServer) -> tuple[Reading, list[int]]:
 def test_a_video_over_http_plays_at_its_own_speed_and_ends(
     run: Run, tmp_path: Path, name: str
 ) -> None:
-    write_video(tmp_path / name, range(1, 16))
+    write_video(tmp_path / name, range(1, 9))
 
     async def scenario() -> None:
         async with serve_http(tmp_path) as http:
             got = await reading(http.url(name))
-        assert [number_in(one.pixels) for one in got.seen] == list(range(1, 16))
+        assert [number_in(one.pixels) for one in got.seen] == list(range(1, 9))
         assert not got.live
-        assert 0.9 < got.took_s < 1.4
+        assert 0.5 < got.took_s < 0.9
 
     run(scenario())
