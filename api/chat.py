@@ -48,7 +48,7 @@ class Chats:
             id=f"chatcmpl-{uuid.uuid4().hex}",
             model=model,
             process=self.settings.process,
-            task=wire.Chat(messages, sampling, request.stream),
+            task=wire.Chat(messages, sampling, bool(request.stream)),
             created=time(),
             deadline=began + self.settings.request_timeout_s,
         )

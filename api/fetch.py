@@ -9,28 +9,32 @@ resolves differently the second time gains nothing.
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpcore
+import httpx
 
 from bus.errors import BadImage, BadSettings, ImageTooLarge
 
 REDIRECTS = 3
+HEADERS = {"accept": "image/*, */*"}
 FIRST_TRY_S = 1.0  # for each address of a host but the last
 _VIDEO = ("video/", "multipart/x-mixed-replace", "application/vnd.apple.mpegurl")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Resolve = Callable[[str, int], Awaitable[list[Address]]]
 
 # Global for Python (3.11 at least), and yet not what a stranger may reach.
 _NOT_PUBLIC = [
     ipaddress.ip_network("168.63.129.16/32"),  # Azure's metadata
     ipaddress.ip_network("192.0.0.0/24"),  # special purposes; Oracle's metadata
     ipaddress.ip_network("192.88.99.0/24"),  # relays of 6to4
+    ipaddress.ip_network("64:ff9b:1::/48"),  # IPv4 within a network
     ipaddress.ip_network("fec0::/10"),  # IPv6's first private addresses
 ]
 _IPV4_INSIDE = [ipaddress.ip_network("::/96"), ipaddress.ip_network("64:ff9b::/96")]
@@ -81,8 +85,8 @@ def _is_public(address: Address) -> bool:
 class GuardedNetwork(httpcore.AsyncNetworkBackend):
     """Connects to checked addresses only."""
 
-    def __init__(self, allow: AllowList) -> None:
-        self._allow = allow
+    def __init__(self, allow: AllowList, resolve: Resolve) -> None:
+        self._allow, self._resolve = allow, resolve
         self._backend = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -93,7 +97,7 @@ class GuardedNetwork(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Any = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await resolve(host, port)
+        addresses = await self._resolve(host, port)
         if not all(self._allow.permits(host, address) for address in addresses):
             raise Refused(f"{host} is a private address: see LOOKOUT_ALLOW_HOSTS")
         for address in addresses[:-1]:  # some networks announce an IPv6 that leads nowhere
@@ -148,7 +152,7 @@ class Fetcher:
             raise BadImage(str(error)) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
             raise BadImage(f"the picture cannot be fetched from {host}: {error}") from error
-        except (ValueError, httpcore.UnsupportedProtocol) as error:
+        except (ValueError, httpx.InvalidURL, httpcore.UnsupportedProtocol) as error:
             raise BadImage(f"this is not a URL that can be fetched: {error}") from error
 
     async def may_open(self, host: str, port: int) -> bool:
@@ -163,7 +167,8 @@ class Fetcher:
         for _ in range(REDIRECTS + 1):
             if urlsplit(url).scheme not in ("http", "https"):
                 raise BadImage("the picture's server redirects to something that is not http")
-            async with self._pool.stream("GET", url, headers={"accept": "image/*, */*"}) as answer:
+            ascii_url = str(httpx.URL(url))  # as a browser would write `größe.png`
+            async with self._pool.stream("GET", ascii_url, headers=HEADERS) as answer:
                 headers = {key.lower(): value for key, value in answer.headers}
                 location = headers.get(b"location", b"").decode("latin-1")
                 if answer.status in (301, 302, 303, 307, 308) and location:
@@ -191,6 +196,8 @@ class Fetcher:
 @asynccontextmanager
 async def open_fetcher(allow: AllowList, size_bytes: int, wait_s: float) -> AsyncGenerator[Fetcher]:
     async with httpcore.AsyncConnectionPool(
-        network_backend=GuardedNetwork(allow), max_connections=64, max_keepalive_connections=0
+        network_backend=GuardedNetwork(allow, resolve),
+        max_connections=64,
+        max_keepalive_connections=0,
     ) as pool:
         yield Fetcher(pool, allow, size_bytes, wait_s)

@@ -49,7 +49,7 @@ class OpenVinoEngine:
         self, turns: Sequence[Turn], sampling: Sampling
     ) -> AsyncGenerator[Delta | Finished]:
         """Honours all of `Sampling`. The end token counts as one of the completion's tokens."""
-        said, pictures = split(newest(turns) if self.settings.card.single_turn else turns)
+        said, pictures = split(self._as_learned(turns))
         async with aclosing(self._ask(Generate(said, sampling), pictures)) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Finished) or (isinstance(outcome, Delta) and outcome.text):
@@ -79,6 +79,15 @@ class OpenVinoEngine:
                 if isinstance(outcome, Failed):
                     raise outcome.error()
                 yield outcome
+
+    def _as_learned(self, turns: Sequence[Turn]) -> Sequence[Turn]:
+        card = self.settings.card
+        if card.single_turn:
+            turns = newest(turns)
+        if card.blank_picture and not any(map(_pictures_of, turns)):
+            grey = np.full((16, 16, 3), 128, np.uint8)
+            turns = [*turns[:-1], Turn("user", (grey, *turns[-1].content))]
+        return turns
 
     def _fit(self, pictures: Sequence[Pixels]) -> list[Pixels]:
         return [fit(picture, self.settings) for picture in pictures]

@@ -51,6 +51,7 @@ class Card(msgspec.Struct, frozen=True):
     size: tuple[Count, Count] | None = None  # width, height
     pictures_first: bool = False  # it learned pictures before everything else, not in their turn
     single_turn: bool = False  # it learned one question and its answer, no conversation
+    blank_picture: bool = False  # it learned nothing without a picture: a grey one stands in
     judge_prompt: str = JUDGE_PROMPT
 
 

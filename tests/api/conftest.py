@@ -59,6 +59,7 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tight]:
         running(
             folder,
             *("--model", "echo:?slots=1&tokens_per_s=40&id=slow"),
+            *("--camera", "small=demo:?fps=5&size=64x48"),
             LOOKOUT_LOG_LEVEL="INFO",
             LOOKOUT_ALLOW_HOSTS="localhost",  # but not 127.0.0.1
             LOOKOUT_FILE_ROOTS=str(folder / "media"),
@@ -96,3 +97,9 @@ class PutBack:
 
     def __call__(self) -> None:
         os.dup2(self.before, 2)
+
+
+@pytest.fixture(scope="session")
+def echo_stack_media(echo_stack: Stack) -> Path:
+    """The directory whose files that stack may open."""
+    return echo_stack.folder / "media"

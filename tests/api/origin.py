@@ -136,7 +136,7 @@ def serving() -> Iterator[Origin]:
     class Visit(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             path = urlsplit(self.path).path.strip("/")
-            origin.asked.append(path)
+            origin.asked.append(self.path.removeprefix("/"))
             self.close_connection = True
             with suppress(ConnectionError):
                 BEHAVIOURS[path](self)

@@ -71,7 +71,7 @@ def test_what_would_change_the_answer_is_refused_by_name(lookout: httpx.Client, 
 @pytest.mark.parametrize("field", NOTHING_ASKED)
 def test_the_same_field_may_say_that_nothing_is_asked(lookout: httpx.Client, field: str) -> None:
     assert said(ask(lookout, "hi", **{field: NOTHING_ASKED[field]})) == "hi"
-    assert said(ask(lookout, "hi", **{field: None} if field != "stream" else {})) == "hi"
+    assert said(ask(lookout, "hi", **{field: None})) == "hi"
 
 
 def test_what_cannot_change_the_answer_is_accepted(lookout: httpx.Client) -> None:
@@ -107,7 +107,6 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"model": 5}, "model"),
     ({"model": "m" * 300}, "model"),
     ({"stream": "sometimes"}, "stream"),
-    ({"stream": None}, "stream"),
     ({"stream_options": True}, "stream_options"),
     ({"stream_options": {"include_usage": "perhaps"}}, "stream_options.include_usage"),
     ({"stream_options": {"colour": 1}}, "stream_options.colour"),
@@ -188,8 +187,7 @@ def test_the_kinds_of_part_there_are_stand_in_the_refusal(lookout: httpx.Client)
 )
 def test_a_body_that_is_no_object_is_refused(lookout: httpx.Client, body: bytes) -> None:
     answer = lookout.post(CHAT, content=body, headers={"content-type": "application/json"})
-    param = "messages" if body == b"{}" else None
-    refused(answer, 400, "bad_request", param)
+    refused(answer, 400, "bad_request")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +209,8 @@ def test_a_body_must_say_that_it_is_json(lookout: httpx.Client, kind: str) -> No
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_numbers_that_json_does_not_have_are_refused(lookout: httpx.Client, number: str) -> None:
-    body = '{"messages": [{"role": "user", "content": "hi"}], "temperature": %s}' % number
+    messages = '[{"role": "user", "content": "hi"}]'
+    body = f'{{"messages": {messages}, "temperature": {number}}}'
     answer = lookout.post(CHAT, content=body, headers={"content-type": "application/json"})
     refused(answer, 400, "bad_request", "temperature")
 

@@ -87,12 +87,12 @@ class Neighbour:
     async def until(
         self, name: str, is_so: Callable[[CameraStatus | None], bool], within_s: float = 10
     ) -> CameraStatus:
-        """The status of the camera once *is_so*; told of changes, as everybody is."""
+        """The status of the camera once *is_so*."""
         deadline = monotonic() + within_s
         while not is_so(status := await self.cameras.get(name)):
             left_s = deadline - monotonic()
             assert left_s > 0, f"in vain: {status}"
-            await self.cameras.changed(name, min(left_s, 1))
+            await self.cameras.changed(name, min(left_s, 0.25))  # numbers change without an event
         return status or CameraStatus(id=name, url="")
 
 

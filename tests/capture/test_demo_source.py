@@ -33,7 +33,7 @@ def test_a_picture_nobody_asks_for_is_not_drawn_and_takes_no_number() -> None:
 
 
 def test_it_keeps_the_pace_it_is_asked_for() -> None:
-    got = read("demo:?fps=20&size=320x180", 20)
+    got = read("demo:?fps=20&size=320x180", 14)
     stamps = [one.stamped for one in got.seen[4:]]
     assert np.diff(stamps).mean() == pytest.approx(1 / 20, rel=0.1)
     assert got.seen[0].pixels.shape == (180, 320, 3)

@@ -3,6 +3,7 @@
 import io
 import os
 import wave
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Timer
 
@@ -21,14 +22,16 @@ def numbers(seen: list[Pixels]) -> list[int]:
     return [number_in(pixels) for pixels in seen]
 
 
-@pytest.mark.parametrize("name", ["clip.mp4", "with space.mkv", "clip.ts", "clip.avi"])
-def test_a_video_plays_once_at_the_speed_it_was_filmed(tmp_path: Path, name: str) -> None:
-    path = write_video(tmp_path / name, range(1, 13), fps=20)
-    got = read(path.as_uri())
-    assert numbers([one.pixels for one in got.seen]) == list(range(1, 13))
-    offsets = [one.stamped - got.seen[0].stamped for one in got.seen]
-    assert offsets == pytest.approx([number / 20 for number in range(12)], abs=0.2)
-    assert (got.live, got.error) == (False, "")
+def test_a_video_plays_once_at_the_speed_it_was_filmed(tmp_path: Path) -> None:
+    names = ("clip.mp4", "with space.mkv", "clip.ts", "clip.avi")
+    paths = [write_video(tmp_path / name, range(1, 13), fps=20) for name in names]
+    with ThreadPoolExecutor() as threads:
+        readings = list(threads.map(lambda path: read(path.as_uri()), paths))
+    for got in readings:
+        assert numbers([one.pixels for one in got.seen]) == list(range(1, 13))
+        offsets = [one.stamped - got.seen[0].stamped for one in got.seen]
+        assert offsets == pytest.approx([number / 20 for number in range(12)], abs=0.2)
+        assert (got.live, got.error) == (False, "")
 
 
 def test_a_loop_goes_on_and_notices_that_the_file_was_replaced(tmp_path: Path) -> None:
@@ -157,8 +160,8 @@ def test_a_picture_is_turned_as_its_camera_was_held(tmp_path: Path) -> None:
 
 
 def test_a_huge_picture_is_scaled_down(tmp_path: Path) -> None:
-    Image.fromarray(numbered(15, 6400, 4000)).save(tmp_path / "a.png", compress_level=1)
-    pixels = picture_of(tmp_path / "a.png")
+    Image.fromarray(numbered(15, 4800, 3000)).save(tmp_path / "a.bmp")
+    pixels = picture_of(tmp_path / "a.bmp")
     assert number_in(pixels) == 15
     assert pixels.shape[0] * pixels.shape[1] <= 3840 * 2160
 

@@ -39,16 +39,15 @@ def test_a_slow_reader_gets_new_pictures_and_not_a_growing_backlog(run: Run) -> 
     async def scenario() -> None:
         async with serve_rtsp() as camera:
             late = await asyncio.to_thread(read_slowly, camera)
-        assert max(late) < 22  # frames; five of 15 a second, it would be 30 late without care
-        assert late[-1] < 22
+        assert max(late) < 20  # frames; taking five of 15 a second it would be 25 without care
 
     run(scenario())
 
 
 def read_slowly(camera: RtspServer) -> list[int]:
-    """How many frames behind each picture was, taking 0.2 s for each, for 3 s."""
+    """How many frames behind each picture was, taking 0.2 s for each, for 2.5 s."""
     late = []
-    until = monotonic() + 3
+    until = monotonic() + 2.5
     with open_source(camera.url, PATIENCE) as source:
         for shot in source.frames():
             late.append(camera.sent - number_in(shot.pixels()))
@@ -73,19 +72,14 @@ def test_a_camera_may_change_its_size(run: Run) -> None:
     run(scenario())
 
 
-@pytest.mark.parametrize("when_s", [-1, 0.5])
-def test_a_camera_that_falls_silent_is_given_up_in_time(run: Run, when_s: float) -> None:
+def test_a_camera_that_falls_silent_is_given_up_in_time(run: Run) -> None:
     async def scenario() -> None:
-        async with serve_rtsp(login="u:secret") as camera:
-            camera.silent = when_s < 0
-            if when_s > 0:
-                asyncio.get_running_loop().call_later(when_s, setattr, camera, "silent", True)
+        async with serve_rtsp() as camera:
+            asyncio.get_running_loop().call_later(0.5, setattr, camera, "silent", True)
             got = await reading(camera.url)
-        assert "1 s" in got.error
-        assert "secret" not in got.error
-        assert got.took_s < max(when_s, 0) + 1.7
-        if got.seen:  # the last picture was taken before the silence, and is not passed off as new
-            assert got.seen[-1].stamped < when_s + 0.3
+        assert got.error == "gave no frame for 1 s"
+        assert got.took_s < 2
+        assert got.seen[-1].stamped < 0.8  # no picture from before is passed off as new
 
     run(scenario())
 
@@ -116,10 +110,13 @@ def test_what_is_wrong_is_said_in_plain_words(run: Run, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with (
             serve_rtsp(login="u:right") as camera,
+            serve_rtsp() as silent,
             serve_http(tmp_path) as http,
             unreachable() as port,
         ):
+            silent.silent = True
             expected = {
+                silent.url.replace("//", "//u:secret@"): "gave no answer within 1 s",
                 camera.url.replace("right", "secret"): "wrong user name or password",
                 f"rtsp://u:secret@127.0.0.1:{port}/": "connection refused",
                 "rtsp://u:secret@no-such-host.invalid/": "there is no host no-such-host.invalid",
@@ -129,8 +126,10 @@ def test_what_is_wrong_is_said_in_plain_words(run: Run, tmp_path: Path) -> None:
                 http.url("locked", "u:secret"): "wrong user name or password",
                 http.url("silent", "u:secret"): "gave no answer within 1 s",
             }
-            said = {url: (await reading(url)).error for url in expected}
-        assert said == expected
+            start = monotonic()
+            got = await asyncio.gather(*map(reading, expected))
+            assert monotonic() - start < 2
+        assert [one.error for one in got] == list(expected.values())
 
     run(scenario())
 

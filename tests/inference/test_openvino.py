@@ -199,6 +199,14 @@ def test_only_the_last_question_reaches_a_model_of_single_turns(
     assert told.end.prompt_tokens > 72
 
 
+def test_a_model_that_learned_from_pictures_gets_a_blank_one(
+    loop: Loop, engine: OpenVinoEngine
+) -> None:
+    answered = loop.run(ask(engine, "Hello"))
+    assert answered.text.startswith("I am a small demo model.")
+    assert answered.end.reason == "stop"
+
+
 def test_two_pictures_of_one_scene_are_both_read(loop: Loop, engine: OpenVinoEngine) -> None:
     picture, seen = scene(4)
     told = loop.run(ask(engine, DESCRIBE, picture, picture))
