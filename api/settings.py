@@ -16,6 +16,5 @@ class ApiSettings(BusSettings, frozen=True, kw_only=True):
     allow_hosts: tuple[str, ...] = ()  # names or networks that http(s) pictures may come from,
     # although they are private: `cam.local 192.168.1.0/24`
     file_roots: tuple[str, ...] = ()  # directories that file:// cameras in a request may be in
-    devices: tuple[str, ...] = ("/dev/video*",)  # that v4l2:// in a request may name
     camera_open_s: float = 10.0  # how long a request waits for its camera to open
     camera_idle_s: float = 300.0  # after that, a camera that only requests named is closed

@@ -129,6 +129,28 @@ def test_a_client_that_leaves_frees_its_slot(tmp_path: Path) -> None:
             until(lambda: busy(stack) == 0)
 
 
+def test_while_the_model_loads_it_is_503_with_a_time_to_come_back(tmp_path: Path) -> None:
+    command = [part for part in up_command(tmp_path) if part not in ("--model", "echo:")]
+    url = f"http://127.0.0.1:{command[command.index('--port') + 1]}"
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        stack = Stack(url, tmp_path, process)  # type: ignore[arg-type]
+        refused = until(lambda: said if (said := try_to_ask(stack)) else None)
+        while refused and refused.status_code != 200:
+            assert refused.status_code == 503
+            assert refused.json()["error"]["code"] in ("model_loading", "unavailable")
+            assert int(refused.headers["retry-after"]) >= 1
+            refused = try_to_ask(stack)
+        process.terminate()
+    assert refused
+
+
+def try_to_ask(stack: Stack) -> httpx.Response | None:
+    try:
+        return chat(stack)
+    except httpx.ConnectError:
+        return None
+
+
 def test_a_full_lane_is_429_with_a_time_to_come_back(tmp_path: Path) -> None:
     model = "echo:?delay_ms=1500&slots=1"
     with (

@@ -78,7 +78,8 @@ def test_a_value_that_does_not_fit_is_named_after_its_variable() -> None:
     [
         ("rtsp://user:pa:ss@10.0.0.5/x", "rtsp://***@10.0.0.5/x"),
         ("cannot open rtsp://u:p@h/x: no", "cannot open rtsp://***@h/x: no"),
-        ("http://h/x?mail=a@b", "http://h/x?mail=a@b"),
+        ("rtsp://user:p@ss/w@10.0.0.5/x", "rtsp://***@10.0.0.5/x"),
+        ("http://h/x.cgi?user=me&pwd=secret&ch=1", "http://h/x.cgi?user=me&pwd=***&ch=1"),
         ("redis://:secret@h:1", "redis://***@h:1"),
         ("no url@all", "no url@all"),
     ],
