@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from api.answers import utc
 from api.errors import Json
-from bus.cameras import Cameras, CameraStatus, missing
+from bus.cameras import CAMERA_ID, Cameras, CameraStatus, missing
 from bus.jpeg import encode_jpeg
 from bus.redis import translated
 from bus.subscriber import FrameSubscriber
@@ -31,6 +31,12 @@ def _describe(status: CameraStatus) -> dict[str, object]:
     }
 
 
+def _checked(camera: str) -> str:
+    if not CAMERA_ID.fullmatch(camera):
+        raise missing(camera[:80])
+    return camera
+
+
 @router.get("/cameras")
 async def list_cameras(request: Request) -> Response:
     cameras: Cameras = request.app.state.cameras
@@ -43,7 +49,7 @@ async def list_cameras(request: Request) -> Response:
 async def get_camera(request: Request, camera: str) -> Response:
     cameras: Cameras = request.app.state.cameras
     async with translated():
-        status = await cameras.get(camera)
+        status = await cameras.get(_checked(camera))
     if status is None:
         raise missing(camera)
     return Json(_describe(status))
@@ -54,7 +60,7 @@ async def frame(request: Request, camera: str) -> Response:
     """The newest frame; its number, time and age are in the headers."""
     frames: FrameSubscriber = request.app.state.frames
     async with translated():
-        newest = await frames.newest(camera, FRAME_WAIT_S)
+        newest = await frames.newest(_checked(camera), FRAME_WAIT_S)
     jpeg = await asyncio.to_thread(encode_jpeg, newest.pixels)
     headers = {
         "cache-control": "no-store",

@@ -41,6 +41,7 @@ NO_JSON = "the body is not valid JSON"
 REASONS = {  # where we say it better
     "extra_forbidden": "this field is not known",
     "missing": "this field is required",
+    "model_attributes_type": "this must be an object",
     "model_type": "this must be an object",
     "string_unicode": "this is not valid Unicode",
 }

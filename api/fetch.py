@@ -21,7 +21,7 @@ import httpx
 from bus.errors import BadImage, BadSettings, ImageTooLarge
 
 REDIRECTS = 3
-HEADERS = {"accept": "image/*, */*"}
+HEADERS = [("accept", "image/*, */*")]
 FIRST_TRY_S = 1.0  # for each address of a host but the last
 _VIDEO = ("video/", "multipart/x-mixed-replace", "application/vnd.apple.mpegurl")
 

@@ -1,6 +1,8 @@
 """What Prometheus reads: our own counters, and the state that other processes report."""
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -12,6 +14,7 @@ from bus.messages import Finished
 from bus.redis import translated
 from bus.workers import WorkerInfo
 
+WAIT_S = 1.0  # for Redis; whoever scrapes has no patience
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
@@ -92,9 +95,7 @@ async def metrics(request: Request) -> Response:
     state = request.app.state
     cameras: Cameras = state.cameras
     content = generate_latest(state.metrics.registry)
-    try:
-        async with translated():
+    with suppress(Unavailable, TimeoutError):
+        async with asyncio.timeout(WAIT_S), translated():
             content += _reported(await cameras.all(), state.models.workers)
-    except Unavailable:
-        pass
     return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -102,15 +102,20 @@ async def open_publisher(
         socket.setsockopt(zmq.XPUB_VERBOSE, 1)
         socket.setsockopt(zmq.SNDHWM, 64)
         with socket:
-            socket.bind(endpoint)
+            _bind(socket, endpoint, "LOOKOUT_RUN_DIR")
+            if remote:
+                _bind(socket, remote, "LOOKOUT_FRAMES_TCP")
             try:
-                if remote:
-                    socket.bind(remote)
                 yield FramePublisher(socket, endpoint, remote)
-            except zmq.ZMQError as error:
-                raise BadSettings(f"LOOKOUT_FRAMES_TCP: cannot bind {remote}: {error}") from error
             finally:
                 path.unlink(missing_ok=True)
+
+
+def _bind(socket: zmq.asyncio.Socket, endpoint: str, setting: str) -> None:
+    try:
+        socket.bind(endpoint)
+    except zmq.ZMQError as error:
+        raise BadSettings(f"{setting}: cannot bind {endpoint}: {error}") from error
 
 
 class FrameWriter:

@@ -6,12 +6,14 @@ import re
 import sys
 from datetime import UTC, datetime
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+# To the last @: whoever writes an @ or a / into a password unescaped has it masked all the same.
+_CREDENTIALS = re.compile(r"(?<=://)[^\s\"'<>?]*@")
+_IN_QUERY = re.compile(r"(?i)(?<=[?&/;])(pass|password|passwd|pwd|token|secret|key)=[^&\s\"'<>]*")
 
 
 def mask(text: str) -> str:
-    """*text* with the user and password of every URL in it replaced: `rtsp://***@10.0.0.5/`."""
-    return _CREDENTIALS.sub("***@", text)
+    """*text* without the passwords of the URLs in it: `rtsp://***@10.0.0.5/`, `?pwd=***`."""
+    return _IN_QUERY.sub(r"\1=***", _CREDENTIALS.sub("***@", text))
 
 
 class _Masked(logging.Formatter):

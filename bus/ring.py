@@ -11,6 +11,7 @@ File: header (magic, slot count, slot size), then per slot: head, pixels, tail.
 import mmap
 import os
 import struct
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,6 +45,14 @@ class _Slots:
         ).view(np.uint64)
 
 
+def _reserve(descriptor: int, size: int) -> None:
+    """Now, so that a full tmpfs fails here and does not kill us with SIGBUS later."""
+    if sys.platform == "linux":
+        os.posix_fallocate(descriptor, 0, size)
+    else:
+        os.ftruncate(descriptor, size)
+
+
 class RingWriter:
     """Creates the file at *path* for frames of at most *size* bytes; removes it in `close`."""
 
@@ -53,8 +62,7 @@ class RingWriter:
         total = _ALIGN + slots * _stride(self.size)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            # Reserve now: a full tmpfs shall fail here and not kill us with SIGBUS later.
-            os.posix_fallocate(descriptor, 0, total)
+            _reserve(descriptor, total)
             self._memory = mmap.mmap(descriptor, total)
         except BaseException:
             path.unlink()

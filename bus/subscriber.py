@@ -22,7 +22,7 @@ from bus.jpeg import Pixels, decode_jpeg
 from bus.messages import FrameDescriptor, decode_descriptor
 from bus.ring import RingReader
 
-STALE_S = 3.0
+STALE_S, STALE_FRAMES = 3.0, 3.0  # whichever is longer
 LOOK_AGAIN_S = 1.0  # without a frame: has another process taken the camera over?
 FORGET_S = 60.0  # a camera nobody asks about is not listened to
 
@@ -43,26 +43,22 @@ class Frame:
 class _Link:
     """One camera of one capture process: its socket and, on this host, its ring."""
 
-    def __init__(self, context: zmq.asyncio.Context, status: CameraStatus, run_dir: str) -> None:
-        self.camera, self.instance, self.endpoint = status.id, status.instance, status.endpoint
+    def __init__(
+        self,
+        socket: zmq.asyncio.Socket,
+        topic: bytes,
+        ring: RingReader | None,
+        status: CameraStatus,
+    ) -> None:
+        self.instance, self.endpoint = status.instance, status.endpoint
         self.used = monotonic()
+        self.fps = status.fps
+        self._socket, self._topic, self._ring = socket, topic, ring
         self._message: bytes | None = None
-        self._ring: RingReader | None = None
-        try:
-            self._ring = RingReader(ring_path(run_dir, status.id, status.instance))
-            address, self._topic = status.endpoint, names.frame_topic(status.id)
-        except FileNotFoundError:
-            address, self._topic = status.remote, names.jpeg_topic(status.id)
-        if not address:
-            raise CameraError(
-                f"camera {status.id} is on another host, which publishes no frames: "
-                "set LOOKOUT_FRAMES_TCP there"
-            )
-        self._socket = context.socket(zmq.SUB)
-        self._socket.setsockopt(zmq.LINGER, 0)
-        self._socket.setsockopt(zmq.CONFLATE, 1)  # keep the newest message only
-        self._socket.setsockopt(zmq.SUBSCRIBE, self._topic)
-        self._socket.connect(address)
+
+    def is_fresh(self, frame: Frame) -> bool:
+        """A slow camera may take its time; of another one, an old frame is a sign of trouble."""
+        return frame.age_s < max(STALE_S, STALE_FRAMES / self.fps if self.fps else 0.0)
 
     async def wait(self, within_s: float) -> bool:
         """Whether a message came that has not been read."""
@@ -96,6 +92,24 @@ class _Link:
             self._ring.close()
 
 
+def _open_link(context: zmq.asyncio.Context, status: CameraStatus, run_dir: str) -> _Link | None:
+    """None when its frames cannot be had from here, or not any more."""
+    ring: RingReader | None = None
+    try:
+        ring = RingReader(ring_path(run_dir, status.id, status.instance))
+        address, topic = status.endpoint, names.frame_topic(status.id)
+    except FileNotFoundError:
+        address, topic = status.remote, names.jpeg_topic(status.id)
+    if not address:
+        return None
+    socket = context.socket(zmq.SUB)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.CONFLATE, 1)  # keep the newest message only
+    socket.setsockopt(zmq.SUBSCRIBE, topic)
+    socket.connect(address)
+    return _Link(socket, topic, ring, status)
+
+
 class FrameSubscriber:
     """Newest frames by camera id. Use `open_subscriber`."""
 
@@ -114,11 +128,12 @@ class FrameSubscriber:
         while True:
             link = await self._link(camera)
             frame = await link.newest() if link else None
-            if frame and frame.age_s < STALE_S and frame.descriptor.captured_at > after:
+            if link and frame and link.is_fresh(frame) and frame.descriptor.captured_at > after:
                 return frame
             left_s = deadline - monotonic()
             if left_s <= 0:
-                raise CameraTimeout(f"camera {camera} gave no frame within {within_s:g} s")
+                hint = "" if link else ": is it on another host, without LOOKOUT_FRAMES_TCP?"
+                raise CameraTimeout(f"camera {camera} gave no frame within {within_s:g} s{hint}")
             if link:
                 await link.wait(min(left_s, LOOK_AGAIN_S))
             else:
@@ -147,9 +162,10 @@ class FrameSubscriber:
             self._links.pop(camera).close()
             link = None
         if link is None and status.instance:
-            link = self._links[camera] = _Link(self._context, status, self._run_dir)
+            link = _open_link(self._context, status, self._run_dir)
         if link:
-            link.used = monotonic()
+            link.used, link.fps = monotonic(), status.fps
+            self._links[camera] = link
         self._forget_unused()
         return link
 

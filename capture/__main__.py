@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from time import time
 from urllib.parse import urlsplit
 
 import cv2
@@ -44,6 +45,7 @@ class Builder:
             owner=self._settings.process,
             endpoint=self._publisher.endpoint,
             remote=reachable(self._publisher.remote),
+            since=time(),
         )
         patience = self._settings.patience
         return Camera(status, partial(self._feed, spec), patience, changed)

@@ -88,10 +88,10 @@ class Camera:
         dice, failures = Random(), 0
         try:
             while True:
-                began, feed = monotonic(), self._begin()
+                feed = self._begin()
                 await self._watch(feed)
                 feed.stop()
-                failures = 0 if monotonic() - began > STEADY_S else failures + 1
+                failures = 0 if feed.opening().lived_s > STEADY_S else failures + 1
                 await self._rest(feed, backoff_s(failures, dice))
         finally:
             await self._close()

@@ -22,6 +22,11 @@ class Opening:
     last_frame: float | None = None
     interval_s: float = 0.0  # between frames, lately
 
+    @property
+    def lived_s(self) -> float:
+        """How long it gave frames."""
+        return (self.last_frame or 0.0) - (self.opened or 0.0)
+
 
 @dataclass(frozen=True)
 class Verdict:

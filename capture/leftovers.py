@@ -39,7 +39,7 @@ class Leftovers:
         self._doubtful = unclaimed
 
     def _rings(self) -> list[Path]:
-        return list(Path(self._run_dir).glob("*.*.ring"))
+        return [path for path in Path(self._run_dir).glob("*.ring") if path.name.count(".") == 2]
 
     def _dead_sockets(self) -> list[Path]:
         return [path for path in socket_dir(self._run_dir).glob("frames-*.sock") if _is_dead(path)]

@@ -5,7 +5,8 @@ A camera is ours while we hold its lease, so two capture processes never open th
 one. What is read and changed together is a script, for others change it meanwhile.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import msgspec
 from redis.asyncio import Redis
@@ -70,7 +71,7 @@ class Registry:
         Implicit ones that nobody uses are struck off; so are those of a setting that no
         process has any more.
         """
-        specs = {data: decode_camera_spec(data) for data in await self._entries()}
+        specs = dict(_readable(await self._entries()))
         async with self._redis.pipeline(transaction=False) as pipe:
             for data, spec in specs.items():
                 keys = names.camera_lease(spec.id), names.camera_used(spec.id), names.CAMERAS
@@ -120,6 +121,13 @@ class Registry:
         keys = names.camera_lease(camera_id), names.camera(camera_id)
         args = self._process, names.CAMERA_EVENTS, camera_id
         await self._redis.eval(RELEASE, len(keys), *keys, *args)
+
+
+def _readable(entries: Iterable[bytes]) -> Iterator[tuple[bytes, CameraSpec]]:
+    """Each entry with what it says; one of another version is not ours to open."""
+    for data in entries:
+        with suppress(msgspec.DecodeError):
+            yield data, decode_camera_spec(data)
 
 
 def _flat(status: CameraStatus) -> list[str]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from bus import names
 from bus.cameras import CameraStatus
 from bus.messages import CameraSpec
-from bus.redis import AWAY, listen
+from bus.redis import listen
 from bus.tasks import background
 from capture.camera import Camera
 from capture.registry import Registry
@@ -74,9 +75,9 @@ class Service:
             try:
                 await self._round()
                 away = False
-            except AWAY:
+            except RedisError as error:
                 if not away:
-                    log.warning("redis lost, cameras stay as they are")
+                    log.warning("redis lost, cameras stay as they are error=%s", error)
                 away = True
             await asyncio.sleep(APART_S)
             with suppress(TimeoutError):
@@ -107,7 +108,7 @@ class Service:
             log.exception("camera crashed id=%s", kept.spec.id)
             await asyncio.sleep(EVERY_S)
         finally:
-            with suppress(TimeoutError, *AWAY):
+            with suppress(TimeoutError, RedisError):
                 async with asyncio.timeout(RELEASE_S):
                     await self._registry.release(kept.spec.id)
             del self._kept[kept.spec.id]

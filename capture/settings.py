@@ -48,7 +48,5 @@ def parse_camera(text: str) -> CameraSpec:
         if urlsplit(url).scheme not in ("demo", "file") and not urlsplit(url).hostname:
             raise BadSettings("its URL names no host")
         return CameraSpec(check_id(name), url, explicit=True, setting=True)
-    except ValueError as error:  # of urlsplit
-        raise BadSettings(f"LOOKOUT_CAMERAS: {mask(text)}: {error}") from error
     except BadSettings as error:
         raise BadSettings(f"LOOKOUT_CAMERAS: {mask(text)}: {error}") from error

@@ -76,7 +76,12 @@ SOURCES = {
 
 def kind_of(url: str) -> str:
     """The module of `capture.sources` for *url*; raise `BadSettings` when there is none."""
-    scheme = urlsplit(url).scheme
+    try:
+        scheme, _ = urlsplit(url).scheme, urlsplit(url).port
+    except ValueError as error:  # whose text has a part of the password in it
+        raise BadSettings(
+            "its address cannot be read: in a user or password write %2F for /, %40 for @"
+        ) from error
     if scheme not in SOURCES:
         raise BadSettings(f"unknown kind of camera {scheme!r}: choose one of {', '.join(SOURCES)}")
     return SOURCES[scheme]

@@ -2,7 +2,9 @@
 Cameras on the network: RTSP, and video or MJPEG over HTTP.
 
 What arrives is decoded at once, for a reader that pauses gets older and older pictures.
-One of known length is a recording and is played at its own speed.
+`captured_at` is the moment of decoding, and FFmpeg gives an H.264 frame when the next one
+begins: the truth is one frame interval earlier. What has a length or a size is a recording,
+played at its own speed.
 """
 
 from collections.abc import Generator, Iterator

@@ -96,6 +96,17 @@ def test_a_camera_that_is_not_there_is_not_found(client: openai.OpenAI) -> None:
     assert raised.value.param == "messages[0].content[0].image_url"
 
 
+def test_a_request_that_is_too_large_is_told_so(tight: Tight) -> None:
+    with openai_client(tight.stack.url) as client:
+        for size in (3 << 20, 30 << 20):
+            with pytest.raises(openai.APIStatusError) as raised:
+                client.chat.completions.create(
+                    model="slow", messages=[{"role": "user", "content": "x" * size}]
+                )
+            assert raised.value.status_code == 413
+            assert raised.value.code == "request_too_large"
+
+
 def test_too_many_questions_are_turned_away_with_a_time_to_come_back(tight: Tight) -> None:
     words = " ".join(["word"] * 20)  # half a second of answering
     with ThreadPoolExecutor(8) as pool:

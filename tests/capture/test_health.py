@@ -46,6 +46,12 @@ def test_a_verdict_says_how_long_it_holds(camera: Opening) -> None:
     assert len(states) == len(set(states))
 
 
+def test_only_frames_count_as_life() -> None:
+    assert Opening(0).lived_s == 0
+    assert Opening(0, opened=9).lived_s < 0  # nine seconds of silence, and nothing since
+    assert Opening(0, opened=9, last_frame=20).lived_s == 11
+
+
 def test_failures_are_answered_with_patience_that_grows_to_half_a_minute() -> None:
     dice = Random(1)
     waits = [[backoff_s(failures, dice) for _ in range(100)] for failures in range(12)]

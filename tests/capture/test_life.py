@@ -78,6 +78,9 @@ def test_two_processes_never_open_the_same_camera_and_one_takes_over(
             dying = one if f"-{one.process.pid}-" in first.owner else other
             left = other if dying is one else one
             dying.kill()
+            for lease in map(names.camera_lease, ids):
+                assert 0 < await we.redis.pttl(lease) <= 5_000
+                await we.redis.pexpire(lease, 1)  # five seconds later
             again = await we.until("front0", lambda now: owner_of(now) not in (first.owner, ""))
             assert f"-{left.process.pid}-" in again.owner
             for name in ids:

@@ -32,7 +32,9 @@ def test_patience_can_be_set() -> None:
         ("CAMERAS", "front=rtps://u:secret@10.0.0.5/s", "unknown kind of camera 'rtps'"),
         ("CAMERAS", "front=10.0.0.5", "unknown kind of camera ''"),
         ("CAMERAS", "front=rtsp:///s", "names no host"),
-        ("CAMERAS", "front=rtsp://u:secret@[::1/s", "Invalid IPv6"),
+        ("CAMERAS", "front=rtsp://u:secret@[::1/s", "address cannot be read"),
+        ("CAMERAS", "front=rtsp://u:sec/ret@10.0.0.5/s", "write %2F for /"),
+        ("CAMERAS", "front=rtsp://u:p@ss:secret@10.0.0.5:x/s", "address cannot be read"),
         ("CAMERAS", "front/2=demo:", "use 1 to 64 letters"),
         ("CAMERAS", "yard=demo: yard=demo:", "yard is there twice"),
         ("CAMERA_FPS", "0.1", ">= 1"),
@@ -46,3 +48,4 @@ def test_a_bad_setting_is_named(name: str, value: str, complaint: str) -> None:
     assert str(error.value).startswith(f"LOOKOUT_{name}: ")
     assert complaint in str(error.value)
     assert "secret" not in str(error.value)
+    assert "sec/ret" not in str(error.value)
