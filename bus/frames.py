@@ -12,7 +12,7 @@ import secrets
 import struct
 import tempfile
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import zmq
@@ -40,6 +40,14 @@ def socket_dir(run_dir: str) -> Path:
         path = Path(tempfile.gettempdir()) / f"lookout-{os.getuid()}-{name}"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def leave_socket_dir(run_dir: str) -> None:
+    """Remove the stand-in, if *run_dir* has one and nobody else is in it."""
+    path = socket_dir(run_dir)
+    if path != Path(run_dir).absolute():
+        with suppress(OSError):
+            path.rmdir()
 
 
 class FramePublisher:
@@ -109,6 +117,7 @@ async def open_publisher(
                 yield FramePublisher(socket, endpoint, remote)
             finally:
                 path.unlink(missing_ok=True)
+                leave_socket_dir(run_dir)
 
 
 def _bind(socket: zmq.asyncio.Socket, endpoint: str, setting: str) -> None:

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 
 from bus import names
 from bus.errors import BadSettings
-from bus.frames import socket_dir
+from bus.frames import leave_socket_dir, socket_dir
 from bus.redis import AWAY, open_redis
 from bus.tasks import background
 from compose import valkey
@@ -46,6 +46,7 @@ async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
         finally:
             for part in stack:
                 await part.stop(0)
+            leave_socket_dir(settings.run_dir)
 
 
 def _stack(settings: LocalSettings) -> list[Supervised]:

@@ -261,7 +261,7 @@ def test_a_camera_that_refuses_is_an_error_without_its_password(tight: Tight) ->
     url = f"rtsp://admin:hunter2@127.0.0.1:{free_port()}/stream1"
     reason = refused(ask(tight.http, image(url)), 502, "camera_error", PARAM)
     assert "hunter2" not in reason
-    assert monotonic() - began < 3
+    assert monotonic() - began < 5
     assert "hunter2" not in tight.http.get("/v1/cameras").text
     assert "hunter2" not in tight.http.get("/metrics").text
     assert "camera" in tight.logged()
@@ -273,7 +273,7 @@ def test_a_camera_that_says_nothing_is_a_timeout_without_its_password(tight: Tig
         url = f"rtsp://admin:hunter3@127.0.0.1:{silent.getsockname()[1]}/stream1"
         began = monotonic()
         reason = refused(ask(tight.http, image(url)), 504, "camera_timeout", PARAM)
-        assert 1 < monotonic() - began < 3
+        assert 1 < monotonic() - began < 5
     assert "hunter3" not in reason + tight.http.get("/v1/cameras").text + tight.logged()
 
 

@@ -200,10 +200,10 @@ def test_the_schema_and_its_page_are_served(lookout: httpx.Client) -> None:
 
 
 def test_who_leaves_in_the_middle_of_an_answer_frees_the_model(tight: Tight) -> None:
-    words = " ".join(map(str, range(90)))  # takes almost the time that a request may take
+    words = " ".join(map(str, range(80)))  # takes almost the time that a request may take
     body = {"messages": [user(words)], "stream": True}
     with tight.http.stream("POST", CHAT, json=body) as answer:
         assert next(answer.iter_lines())
     began = monotonic()
     assert said(ask(tight.http, "next")) == "next"
-    assert monotonic() - began < 1
+    assert monotonic() - began < 1.5  # its end would have been two seconds away

@@ -190,7 +190,7 @@ def test_a_server_without_a_picture_is_said_to_be_one(
     began = monotonic()
     answer = ask(tight.http, image(origin.url(path, "localhost")))
     assert why in refused(answer, 400, "bad_image", PARAM)
-    assert monotonic() - began < 2
+    assert monotonic() - began < 5
 
 
 @pytest.mark.parametrize("path", ["huge", "endless"])

@@ -148,7 +148,7 @@ def test_a_bomb_is_refused_by_its_header_alone(
     forget_peak(api)
     before = peak_mib(api)
     refused(ask(lookout, image(url)), 413, "image_too_large", PARAM)
-    assert monotonic() - began < 1
+    assert monotonic() - began < 3
     assert peak_mib(api) - before < 50
 
 
@@ -178,7 +178,7 @@ def test_a_header_cannot_be_a_bomb_either(
     forget_peak(api)
     before, began = peak_mib(api), monotonic()
     refused(ask(lookout, image(data_url(png_of(4, 4, part)))), 400, "bad_image", PARAM)
-    assert monotonic() - began < 1
+    assert monotonic() - began < 3
     assert peak_mib(api) - before < 100
 
 

@@ -1,15 +1,17 @@
 """
-HTTP load from one thread: each connection asks again as soon as it has its answer.
+HTTP load from one thread, over plain sockets: it shares the processors with the server.
 
-    python -m tests.bench.load 127.0.0.1 9000 16 1.5 < request
+    python -m tests.bench.load 9000 16 1.5 0 < request
 
-The request is sent as it is read, headers and all. Plain sockets: what this costs is
-taken from the processors that the server could have had.
+Sends what it reads, headers and all, to that port over 16 connections for 1.5 s. With a
+rate of 0 each connection asks again as soon as it has its answer; else they ask so many
+times a second together, in turn, and a request that had to wait is late from when it was due.
 """
 
 import re
 import socket
 import sys
+from heapq import heappop, heappush
 from selectors import EVENT_READ, DefaultSelector
 from time import perf_counter
 
@@ -21,15 +23,14 @@ _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
 class Connection:
-    def __init__(self, address: tuple[str, int], request: bytes) -> None:
-        self.socket = socket.create_connection(address)
+    def __init__(self, port: int, request: bytes) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._request, self._answer = request, b""
         self.asked = 0.0
 
-    def ask(self) -> None:
-        self._answer = b""
-        self.asked = perf_counter()
+    def ask(self, at: float) -> None:
+        self._answer, self.asked = b"", at
         self.socket.sendall(self._request)
 
     def hear(self) -> bool:
@@ -49,35 +50,49 @@ def message(first_line: str, body: bytes) -> bytes:
     return "\r\n".join((*lines, f"Content-Length: {len(body)}", "", "")).encode() + body
 
 
-def drive(address: tuple[str, int], request: bytes, count: int, seconds: float) -> dict[str, float]:
-    """How long the answers took to what was asked after the first moments."""
-    connections = [Connection(address, request) for _ in range(count)]
-    selector = DefaultSelector()
-    began = perf_counter()
-    counting_from, end = began + seconds * WARM_UP, began + seconds
-    latencies, asked = [], count
-    for connection in connections:
-        selector.register(connection.socket, EVENT_READ, connection)
-        connection.ask()
-    while (now := perf_counter()) < end:
-        for key, _ in selector.select(end - now):
-            connection = key.data
-            if connection.hear():
-                if connection.asked > counting_from:
-                    latencies.append((perf_counter() - connection.asked) * 1000)
-                connection.ask()
-                asked += 1
-    return {
-        "p50": percentile(latencies, 50),
-        "p99": percentile(latencies, 99),
-        "per_s": len(latencies) / (seconds * (1 - WARM_UP)),
-        "asked": asked,
-    }
+class Load:
+    def __init__(self, port: int, request: bytes, count: int, seconds: float, rate: float) -> None:
+        self._connections = [Connection(port, request) for _ in range(count)]
+        self._selector = DefaultSelector()
+        self._began = perf_counter()
+        self._counting_from, self._end = self._began + seconds * WARM_UP, self._began + seconds
+        self._gap_s = count / rate if rate else 0.0
+        self._due: list[tuple[float, int]] = []  # a heap: when, and which connection
+        self._latencies: list[float] = []
+        self._asked = 0
+
+    def run(self) -> dict[str, float]:
+        """How long the answers took to what was asked after the first moments."""
+        for number, connection in enumerate(self._connections):
+            self._selector.register(connection.socket, EVENT_READ, number)
+            offset_s = self._gap_s * number / len(self._connections)
+            heappush(self._due, (self._began + offset_s, number))
+        while (now := perf_counter()) < self._end:
+            while self._due and self._due[0][0] <= now:
+                due, number = heappop(self._due)
+                self._connections[number].ask(due if self._gap_s else perf_counter())
+                self._asked += 1
+            wake = min(self._due[0][0] if self._due else self._end, self._end)
+            for key, _ in self._selector.select(max(0.0, wake - now)):
+                self._hear(key.data)
+        return {
+            "p50": percentile(self._latencies, 50),
+            "p99": percentile(self._latencies, 99),
+            "per_s": len(self._latencies) / (self._end - self._counting_from),
+            "asked": self._asked,
+        }
+
+    def _hear(self, number: int) -> None:
+        connection = self._connections[number]
+        if connection.hear():
+            if connection.asked > self._counting_from:
+                self._latencies.append((perf_counter() - connection.asked) * 1000)
+            heappush(self._due, (connection.asked + self._gap_s, number))
 
 
-def main(host: str, port: str, count: str, seconds: str) -> None:
+def main(port: str, count: str, seconds: str, rate: str) -> None:
     request = sys.stdin.buffer.read()
-    say(drive((host, int(port)), request, int(count), float(seconds)))
+    say(Load(int(port), request, int(count), float(seconds), float(rate)).run())
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Plan:
     connections: tuple[int, ...] = (1, 16, 64)
+    paced: float = 400.0  # requests a second, of 16 connections together
     rounds: int = 5  # of the floor and of ours in turn; their medians are reported
     round_s: float = 1.2
     sizes: tuple[tuple[int, int], ...] = ((1280, 720), (1920, 1080))

@@ -8,20 +8,21 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from os import environ
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
 def child(
-    command: list[str], env: Mapping[str, str] | None = None
+    command: list[str], env: Mapping[str, str] | None = None, errors: IO[str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """*command* until the block is left. Whatever it still prints then is nobody's."""
+    """*command* until the block is left; *errors* is where its stderr goes, if not to ours."""
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=errors,
         text=True,
         env={**environ, **(env or {})},
         cwd=ROOT,

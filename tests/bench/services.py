@@ -30,13 +30,13 @@ def serving(folder: Path, memory: Path, names: Sequence[str]) -> Iterator[Servic
         "LOOKOUT_PORT": str(port),
         "LOOKOUT_MODEL": "echo:?slots=128",
         "LOOKOUT_LOG_FORMAT": "json",
-        "LOOKOUT_LOG_LEVEL": "WARNING",
         "LOOKOUT_CAMERAS": "",
     }
     with ExitStack() as stack:
-        redis = stack.enter_context(child(valkey.command(socket, folder, 0)))
+        log = stack.enter_context((folder / "log").open("w"))  # of every job, as always
+        redis = stack.enter_context(child(valkey.command(socket, folder, 0), errors=log))
         wait_for_redis(env["REDIS_URL"])
-        started = {name: stack.enter_context(child(python(name), env)) for name in names}
+        started = {n: stack.enter_context(child(python(n), env, log)) for n in names}
         if "api" in started:
             until(lambda: is_ready(port))
         pids = {name: process.pid for name, process in started.items()}

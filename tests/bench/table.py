@@ -78,5 +78,9 @@ def times(figure: float, floor: float) -> str:
     return f"{figure / floor:.2f} times"
 
 
+def count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
 def share(figure: float, floor: float) -> str:
     return f"{figure / floor:.0%}"
