@@ -176,6 +176,13 @@ def test_the_newest_frame_has_the_right_colours(
     assert is_near((red, green, blue), RED, within=4)
 
 
+def test_the_model_sees_what_the_frame_shows(lookout: httpx.Client) -> None:
+    for url in ("demo", "camera://demo", "demo:"):
+        with Image.open(BytesIO(lookout.get("/v1/cameras/demo/frame.jpg").content)) as picture:
+            red, green, blue = map(round, ImageStat.Stat(picture).mean)
+        assert is_near(look(lookout, url).colour, (red, green, blue), within=5)
+
+
 @pytest.mark.parametrize("camera", ["attic", "..", "a" * 3000, "%00", "a%2Fb", "*", "é"])
 def test_a_camera_that_is_not_there_is_not_found(lookout: httpx.Client, camera: str) -> None:
     for path in (f"/v1/cameras/{camera}", f"/v1/cameras/{camera}/frame.jpg"):
