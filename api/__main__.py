@@ -26,6 +26,8 @@ from bus.redis import open_redis
 from bus.subscriber import open_subscriber
 from bus.tasks import background
 
+REDIS_PATIENCE_S = 4.0  # a restart is over by then; who asks should not wait longer for a 503
+
 
 class Server(uvicorn.Server):
     """uvicorn without its own signal handlers: `bus.process` has them."""
@@ -39,7 +41,9 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
     app = build(settings)
     state = app.state
     async with AsyncExitStack() as stack:
-        redis = state.redis = await stack.enter_async_context(open_redis(settings.redis_url))
+        redis = state.redis = await stack.enter_async_context(
+            open_redis(settings.redis_url, REDIS_PATIENCE_S)
+        )
         state.cameras, state.models = Cameras(redis), Models(redis, settings.default_model)
         state.metrics = Metrics()
         state.frames = stack.enter_context(open_subscriber(state.cameras, settings.run_dir))
@@ -47,7 +51,12 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
         fetcher = await stack.enter_async_context(
             open_fetcher(AllowList(settings.allow_hosts), size_bytes, settings.fetch_timeout_s)
         )
-        store = PictureStore(redis, size_bytes, round(settings.max_image_mp * 1e6))
+        store = PictureStore(
+            redis,
+            size_bytes,
+            round(settings.max_image_mp * 1e6),
+            keep_s=settings.request_timeout_s + 60,
+        )
         images = ImageUrls(settings, state.cameras, store, fetcher)
         jobs = await stack.enter_async_context(
             open_jobs(redis, settings.redis_url, settings.process, settings.max_queue)
@@ -60,6 +69,7 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
                 app,
                 host=settings.host,
                 port=settings.port,
+                http="h11",  # the faster httptools sets no limit to headers
                 log_config=None,
                 access_log=False,
                 lifespan="off",

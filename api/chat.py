@@ -19,7 +19,7 @@ from api.models import Models
 from api.schemas import ChatRequest, ImagePart, Message
 from api.settings import ApiSettings
 from bus import messages as wire
-from bus.errors import EngineError, LookoutError
+from bus.errors import BadJob, EngineError, LookoutError
 from bus.jobs import JobClient, Retried
 from bus.tasks import ended_by, together
 
@@ -61,6 +61,11 @@ class Chats:
             for j, part in enumerate(message.content)
             if isinstance(part, ImagePart)
         }
+        if len(urls) > self.settings.max_pictures:
+            raise BadJob(
+                f"{len(urls)} pictures in one request: at most {self.settings.max_pictures}",
+                param="messages",
+            )
         pictures = await together(self.images.resolve(url, param) for param, url in urls.items())
         found = iter(pictures)  # in the order of the parts
         return tuple(

@@ -15,7 +15,7 @@ from api.fetch import Fetcher
 from api.pictures import PictureStore
 from api.settings import ApiSettings
 from bus.cameras import CAMERA_ID, Cameras, implicit_id, missing
-from bus.errors import BadJob, LookoutError, Unsupported
+from bus.errors import BadJob, LookoutError, Overloaded, Unsupported
 from bus.messages import CameraFrames, CameraSpec, StoredPicture
 from bus.redis import translated
 
@@ -86,6 +86,8 @@ class ImageUrls:
             if status and status.state == "live":
                 await self._cameras.touch(spec.id, self._settings.camera_idle_s)
                 return spec.id
+            if url not in known and len(known) >= self._settings.max_cameras:
+                raise Overloaded(f"{len(known)} cameras are open already: see LOOKOUT_MAX_CAMERAS")
             await self._cameras.want(spec, self._settings.camera_idle_s)
             await self._wait(spec.id, status.attempts if status else 0)
         return spec.id

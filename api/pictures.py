@@ -20,7 +20,6 @@ A = TypeVar("A")
 R = TypeVar("R")
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
-KEEP_S = 600  # longer than any request may take
 _DATA_URL = re.compile(r"data:(?P<type>image/[\w.+-]+)?(;[\w=.-]+)*;base64,", re.IGNORECASE)
 _THREAD_ABOVE = 256 * 1024  # bytes; below, a thread costs more than it spares
 
@@ -38,8 +37,13 @@ class _Header(BytesIO):
 
 
 class PictureStore:
-    def __init__(self, redis: Redis, size_bytes: int, pixels: int) -> None:
-        """*size_bytes* and *pixels* are what one picture may have at most."""
+    def __init__(self, redis: Redis, size_bytes: int, pixels: int, keep_s: float) -> None:
+        """
+        *size_bytes* and *pixels* are what one picture may have at most.
+
+        Redis has it for *keep_s*, which is longer than any request may take.
+        """
+        self._keep_ms = round(keep_s * 1000)
         self._redis, self._size_bytes, self._pixels = redis, size_bytes, pixels
         Image.init()  # before, Pillow knows only half of the formats
 
@@ -59,8 +63,8 @@ class PictureStore:
         digest = (await _off_loop(len(data), hashlib.sha256, data)).hexdigest()
         key = names.image(digest)
         async with translated():
-            if not await self._redis.expire(key, KEEP_S):
-                await self._redis.set(key, data, ex=KEEP_S)
+            if not await self._redis.pexpire(key, self._keep_ms):
+                await self._redis.set(key, data, px=self._keep_ms)
         return StoredPicture(digest)
 
     def _check_header(self, data: bytes) -> None:

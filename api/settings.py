@@ -17,4 +17,6 @@ class ApiSettings(BusSettings, frozen=True, kw_only=True):
     # although they are private: `cam.local 192.168.1.0/24`
     file_roots: tuple[str, ...] = ()  # directories that file:// cameras in a request may be in
     camera_open_s: float = 10.0  # how long a request waits for its camera to open
+    max_cameras: int = 32  # open at once; requests may not open more
+    max_pictures: int = 32  # in one request, cameras included
     camera_idle_s: float = 300.0  # after that, a camera that only requests named is closed

@@ -9,7 +9,7 @@ and is no longer there is put in again.
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -37,6 +37,7 @@ from bus.tasks import background
 log = logging.getLogger(__name__)
 
 KEEP_S = 60.0  # a replies stream outlives its last sign of life by this
+START_S, END_S = 2.0, 0.5  # how long to wait for a Redis that is away
 LATE_S = 0.5  # the worker knows the deadline too; its own word comes a little after
 
 # Both in one step, so that several api processes together keep to the limit.
@@ -84,7 +85,7 @@ class JobClient:
         self._waiting: dict[str, _Waiting] = {}
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._last: bytes = b"0-0"
-        self._lost = False  # Redis was away: is what we put in still there?
+        self._losses = self._recovered = 0  # of Redis: is what we put in still there?
 
     async def ask(
         self, job: Job, lane: names.Lane
@@ -144,20 +145,23 @@ class JobClient:
 
     async def close(self) -> None:
         """Finish taking back; whoever still replies to us finds that we are gone."""
-        await asyncio.gather(*self._goodbyes)
-        await self._redis.unlink(self._replies)
+        with suppress(TimeoutError, *AWAY):  # else the stream expires
+            async with asyncio.timeout(END_S):
+                await asyncio.gather(*self._goodbyes)
+                await self._redis.unlink(self._replies)
 
     async def read_replies(self, impatient: Redis) -> None:
         """Hand replies to whoever waits, for ever. *impatient* must not retry by itself."""
         while True:
             try:
-                if self._lost:
+                if self._recovered != (losses := self._losses):
                     await self._recover(impatient)
+                    self._recovered = losses
                 await self._read(impatient, round(BLOCK_S * 1000))
             except AWAY:
-                if not self._lost:
+                if self._recovered == self._losses:
                     log.warning("redis lost, waiting=%d", len(self._waiting))
-                self._lost = True
+                    self._losses += 1
                 await asyncio.sleep(0.1)
 
     async def _read(self, redis: Redis, block_ms: int | None) -> bool:
@@ -179,7 +183,6 @@ class JobClient:
 
     async def _recover(self, redis: Redis) -> None:
         """Redis was away: put in again what it has lost."""
-        self._lost = False
         # An answered job leaves its lane together with the answer. So what is in no lane,
         # and still waits when every reply has been read, was lost.
         missing = [waiting for waiting in list(self._waiting.values()) if await self._gone(waiting)]
@@ -209,17 +212,15 @@ class JobClient:
     async def keep_alive(self) -> None:
         """Keep our replies stream while we live, and cut off what has been read."""
         while True:
-            try:
+            with suppress(*AWAY):  # who reads notices it too
                 async with self._redis.pipeline(transaction=False) as pipe:
                     pipe.pexpire(self._replies, round(KEEP_S * 1000))
                     pipe.xtrim(self._replies, minid=_after(self._last), approximate=False)
                     kept, _ = await pipe.execute()
                 if not kept:
-                    self._lost = True
+                    self._losses += 1  # first: the new stream wakes the reader
                     await self.make_stream()
                     continue
-            except AWAY:
-                self._lost = True
             await asyncio.sleep(1.0)
 
 
@@ -235,7 +236,9 @@ async def open_jobs(
 ) -> AsyncGenerator[JobClient]:
     """A job client whose reader runs until the block is left."""
     client = JobClient(redis, process, max_depth)
-    await client.make_stream()
+    with suppress(TimeoutError, *AWAY):  # `keep_alive` makes it when Redis has come
+        async with asyncio.timeout(START_S):
+            await client.make_stream()
     async with (
         open_redis(url, patience_s=0) as impatient,
         background(client.keep_alive(), client.read_replies(impatient)),

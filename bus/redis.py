@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
+from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -24,6 +24,10 @@ AWAY = (RedisConnectionError, RedisTimeoutError)
 Command = tuple[str | bytes | int | float, ...]
 
 
+CONNECTIONS = 32  # of one process; who finds them all in use waits for one
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.02, 0.4
+
+
 @asynccontextmanager
 async def open_redis(url: str, patience_s: float = 10.0) -> AsyncGenerator[Redis]:
     """
@@ -32,18 +36,23 @@ async def open_redis(url: str, patience_s: float = 10.0) -> AsyncGenerator[Redis
     After about *patience_s* of that it raises the client's own connection error.
     """
     try:
-        client: Redis = Redis.from_url(
+        pool = BlockingConnectionPool.from_url(
             url,
+            max_connections=CONNECTIONS,
+            timeout=max(1.0, patience_s),
             protocol=2,
             # Not a number: before Python 3.12 the client then waits in a way that can
             # swallow our cancellation. Keep-alive packets find a peer that has vanished.
             socket_timeout=None,
             socket_connect_timeout=2,
-            retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.02), int(patience_s / 0.3)),
+            retry=Retry(
+                ExponentialBackoff(LONGEST_WAIT_S, FIRST_WAIT_S), round(patience_s / LONGEST_WAIT_S)
+            ),
+            retry_on_error=list(AWAY),
         )
     except ValueError as error:
         raise BadSettings(f"REDIS_URL: {error}") from error
-    async with client:
+    async with Redis.from_pool(pool) as client:
         yield client
 
 

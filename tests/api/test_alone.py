@@ -21,6 +21,8 @@ from tests.conftest import wait_for_redis
 class Alone:
     http: httpx.Client
     redis: "subprocess.Popen[bytes]"
+    api: "subprocess.Popen[bytes]"
+    log: Path
 
     def took_s(self, path: str, status: int) -> float:
         answer = self.http.get(path)
@@ -36,14 +38,16 @@ def alone(tmp_path: Path) -> Iterator[Alone]:
     with subprocess.Popen(valkey.command(tmp_path / "s", tmp_path, 0)) as redis:
         wait_for_redis(url)
         with (
+            (tmp_path / "log").open("w") as log,
             subprocess.Popen(
                 [sys.executable, "-m", "api"],
-                env={**os.environ, **settings, "LOOKOUT_LOG_LEVEL": "ERROR"},
+                env={**os.environ, **settings},
+                stderr=log,
             ) as api,
             httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http,
         ):
             wait_until_live(http)
-            yield Alone(http, redis)
+            yield Alone(http, redis, api, tmp_path / "log")
             api.kill()
         redis.kill()
 
@@ -83,3 +87,32 @@ def test_without_redis_it_answers_what_it_can(alone: Alone) -> None:
     assert alone.took_s("/v1/models", 200) < 0.5
     assert alone.took_s("/openapi.json", 200) < 2
     assert alone.http.get("/health/ready").json()["redis"] == "no answer"
+    began = time.monotonic()
+    refused(ask(alone.http, "hi"), 503, "unavailable")
+    refused(alone.http.get("/v1/cameras"), 503, "unavailable")
+    assert time.monotonic() - began < 15
+    assert alone.log.read_text().count("redis lost, waiting") == 1  # once, not once per try
+
+
+def test_without_redis_it_stops_in_time(alone: Alone) -> None:
+    alone.redis.kill()
+    alone.redis.wait()
+    assert alone.took_s("/health/ready", 503) < 2
+    alone.api.terminate()
+    assert alone.api.wait(4) == 0
+
+
+def test_redis_may_come_later(tmp_path: Path) -> None:
+    port, url = free_port(), f"unix://{tmp_path}/s"
+    settings = {"REDIS_URL": url, "LOOKOUT_PORT": str(port), "LOOKOUT_RUN_DIR": str(tmp_path)}
+    with (
+        subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **settings}) as api,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False) as http,
+    ):
+        wait_until_live(http)
+        assert http.get("/health/ready").json()["redis"] == "no answer"
+        with subprocess.Popen(valkey.command(tmp_path / "s", tmp_path, 0)) as redis:
+            wait_for_redis(url)
+            assert http.get("/health/ready").json()["redis"] == "ok"
+            redis.kill()
+        api.kill()

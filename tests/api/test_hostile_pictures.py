@@ -1,6 +1,7 @@
 """Whatever is no picture, or too much of one, is refused fast and costs little."""
 
 import re
+import socket
 import struct
 import zlib
 from pathlib import Path
@@ -219,3 +220,17 @@ def test_limits_are_settings(tight: Tight) -> None:
 def test_the_stack_serves_on_after_all_that(lookout: httpx.Client, echo_stack: Stack) -> None:
     assert look(lookout, data_url(file_of(solid()))).colour == RED
     assert len(echo_stack.pids("-m inference")) == 1
+
+
+def test_headers_without_end_cost_no_memory(lookout: httpx.Client, echo_stack: Stack) -> None:
+    (api,) = echo_stack.pids("-m api")
+    forget_peak(api)
+    before = peak_mib(api)
+    address = echo_stack.address
+    with socket.create_connection(address, timeout=5) as client, pytest.raises(ConnectionError):
+        client.sendall(b"GET /health/live HTTP/1.1\r\nHost: a\r\n")
+        for number in range(100_000):
+            client.sendall(b"X-%d: %s\r\n" % (number, b"x" * 1000))
+        raise AssertionError("it never had enough of headers")
+    assert peak_mib(api) - before < 50
+    assert lookout.get("/health/live").status_code == 200

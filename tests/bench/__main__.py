@@ -24,7 +24,7 @@ from tests.bench.plan import QUICK, Plan
 from tests.bench.processes import can_tell_cpu
 from tests.bench.services import serving
 from tests.bench.table import Section
-from tests.stack import children, command_line, running
+from tests.stack import Stack, command_line, descendants, running
 
 SERVICES = [name for name in STOP_S if name != "redis"]
 
@@ -43,9 +43,8 @@ def main() -> int:
         sections = list(_sections(Path(disk), Path(ram), plan))
     show = table.markdown if options.markdown else table.plain
     sys.stdout.write(show(sections))
-    sys.stdout.write(
-        f"\n{os.cpu_count()} cores, Python {platform.python_version()}, {AutoHTTPProtocol.__name__}\n"
-    )
+    python, protocol = platform.python_version(), AutoHTTPProtocol.__name__
+    sys.stdout.write(f"\n{os.cpu_count()} cores, Python {python}, {protocol}\n")
     return 0
 
 
@@ -56,19 +55,18 @@ def _sections(disk: Path, ram: Path, plan: Plan) -> Iterator[Section]:
         yield http.measure(disk / "http", services, plan)
     yield frames.measure(disk / "frames", ram / "frames", plan)
     with running(ram / "echo", "--camera", "demo=demo:", "--model", "echo:") as stack:
-        yield idle.measure("the demo camera", _pids(stack.process.pid), plan.idle_s, budget=False)
+        yield idle.measure("the demo camera", _pids(stack), plan.idle_s, budget=False)
         yield age.measure(stack.url, plan)
     with running(ram / "model", "--model", DEMO_MODEL) as stack:
-        yield model.measure(stack.url, plan)
+        yield model.measure(stack.url, _pids(stack), plan)
 
 
-def _pids(supervisor: int) -> dict[str, int]:
-    """The processes of a stack by name."""
-    found = {"lookout up": supervisor}
-    for pid in children(supervisor):
+def _pids(stack: Stack) -> dict[str, int]:
+    """The processes of *stack* by name."""
+    found = {"lookout up": stack.process.pid}
+    for pid in descendants(stack.process.pid):
         command = command_line(pid).split()
-        name = command[2] if command[1:2] == ["-m"] else "valkey"
-        found[name] = pid
+        found[command[2] if command[1:2] == ["-m"] else "valkey"] = pid
     return found
 
 

@@ -17,6 +17,7 @@ from tests.bench.services import serving
 from tests.bench.table import Row, Section, more_ms, ms, percentile, times
 
 READERS = (1, 4)
+NO_CACHE = 64 << 20  # bytes; more than any processor keeps
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,13 @@ def measure(folder: Path, memory: Path, plan: Plan) -> Section:
 
 def copying_ms(size: int) -> float:
     """What it takes to copy *size* bytes that are in no cache."""
-    sources = [np.full(size, number, np.uint8) for number in range(4)]
-    targets = [np.zeros(size, np.uint8) for _ in range(4)]
+    count = NO_CACHE // size + 1
+    sources = [np.full(size, number, np.uint8) for number in range(count)]
+    targets = [np.full(size, number, np.uint8) for number in range(count)]
     took = []
-    for turn in range(60):
+    for turn in range(4 * count):
         began = time.perf_counter()
-        np.copyto(targets[turn % 4], sources[turn % 4])
+        np.copyto(targets[turn % count], sources[turn % count])
         took.append(time.perf_counter() - began)
     return median(took) * 1000
 

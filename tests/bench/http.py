@@ -100,8 +100,7 @@ def _round(folder: Path, server: Server, command: list[str]) -> Load:
     with (folder / "request").open("rb") as request:
         output = subprocess.run(command, stdin=request, capture_output=True, check=True, cwd=ROOT)
     found = json.loads(output.stdout)
-    cpu_ms = {name: spent * 1000 / found["asked"] for name, spent in clock.spent_s().items()}
-    return Load(found["p50"], found["p99"], found["per_s"], cpu_ms)
+    return Load(found["p50"], found["p99"], found["per_s"], clock.ms_each(found["asked"]))
 
 
 def _middle(loads: list[Load]) -> Load:

@@ -88,6 +88,10 @@ class Clock:
     def spent_s(self) -> dict[str, float]:
         return {name: now - self._before[name] for name, now in self._now().items()}
 
+    def ms_each(self, count: float) -> dict[str, float]:
+        """Of *count* things that have been done since."""
+        return {name: spent * 1000 / count for name, spent in self.spent_s().items()}
+
     def percent(self) -> dict[str, float]:
         """Of a core."""
         took_s = time.monotonic() - self._began
