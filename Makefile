@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .DEFAULT_GOAL := help
 .PHONY: help setup fmt lint types test check demo up bench clean
@@ -9,15 +10,20 @@ BIN := .venv/bin
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-setup: .venv/ready ## the environment with everything, in .venv
+setup: .venv/dev ## the environment with everything, in .venv
 
 .venv/ready: pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Lookout needs Python 3.11 or newer: make PYTHON=python3.11 …"; exit 1; }
 	@$(PYTHON) -m venv .venv \
 		|| { echo "This Python cannot make environments: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.lock --editable '.[dev]'
+	@echo "installing into .venv, 630 MB: about a minute"
+	@$(PIP) --editable .
+	@touch $@
+
+.venv/dev: .venv/ready
+	@echo "installing what tests and checks need"
+	@$(PIP) --editable '.[dev]'
 	@touch $@
 
 fmt: setup ## format the code
@@ -35,10 +41,10 @@ test: setup ## all tests but the slow suites
 
 check: lint types test ## what a change must pass
 
-demo: setup ## ask the demo camera, and check the answers
+demo: .venv/ready ## ask the demo camera, and check the answers
 	$(BIN)/lookout demo
 
-up: setup ## the whole stack, until Ctrl-C
+up: .venv/ready ## the whole stack, until Ctrl-C
 	$(BIN)/lookout up
 
 bench: setup ## the budgets of DESIGN.md, as ratios to a floor taken in the same run
