@@ -109,6 +109,8 @@ async def _say_when_ready(settings: LocalSettings) -> None:
             await asyncio.sleep(0.1)
     sys.stdout.write(f"ready {address}\n")
     sys.stdout.flush()
+    if sys.stderr.isatty():
+        sys.stderr.write('now, in another terminal: lookout ask demo "What do you see?"\n')
 
 
 @contextmanager

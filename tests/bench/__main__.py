@@ -14,8 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
-
 from bus.settings import default_run_dir
 from compose.local import STOP_S
 from inference.settings import DEMO_MODEL
@@ -43,8 +41,7 @@ def main() -> int:
         sections = list(_sections(Path(disk), Path(ram), plan))
     show = table.markdown if options.markdown else table.plain
     sys.stdout.write(show(sections))
-    python, protocol = platform.python_version(), AutoHTTPProtocol.__name__
-    sys.stdout.write(f"\n{os.cpu_count()} cores, Python {python}, {protocol}\n")
+    sys.stdout.write(f"\n{os.cpu_count()} cores, Python {platform.python_version()}\n")
     return 0
 
 

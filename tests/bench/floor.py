@@ -3,7 +3,7 @@ The least that FastAPI can do with a chat request: parse its JSON, answer with a
 
     python -m tests.bench.floor 9000 answer
 
-It runs as the api process does, so both change together.
+Its server is set up as that of the api process is.
 """
 
 import asyncio
@@ -36,6 +36,7 @@ async def main(settings: BusSettings, stop: asyncio.Event) -> None:
         uvicorn.Config(
             build(Path(path)),
             port=int(port),
+            http="h11",
             log_config=None,
             access_log=False,
             lifespan="off",
