@@ -98,7 +98,9 @@ def _redis_url(settings: LocalSettings) -> str:
 
 async def _say_when_ready(settings: LocalSettings) -> None:
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    address = f"http://{host}:{settings.port}"
+    address = (
+        f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    )
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         while True:
             try:
