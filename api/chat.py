@@ -58,6 +58,7 @@ class Chats:
         urls = {
             f"messages[{i}].content[{j}].image_url": part.image_url.url
             for i, message in enumerate(messages)
+            if not isinstance(message.content, str)
             for j, part in enumerate(message.content)
             if isinstance(part, ImagePart)
         }

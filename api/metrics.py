@@ -29,7 +29,7 @@ class Metrics:
             ["outcome"],
             registry=self.registry,
         )
-        self._stages = Histogram(
+        stages = Histogram(
             "lookout_chat_seconds",
             "Time of an answered chat in each stage",
             ["stage"],
@@ -42,23 +42,27 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._tokens = Counter("lookout_tokens", "Tokens by kind", ["kind"], registry=self.registry)
+        tokens = Counter("lookout_tokens", "Tokens by kind", ["kind"], registry=self.registry)
+        # To look a label up costs as much as to count.
+        self._ok = self.requests.labels("ok")
+        self._prompt, self._completion = tokens.labels("prompt"), tokens.labels("completion")
+        self._stage = {
+            stage: stages.labels(stage)
+            for stage in ("queue", "pictures", "first_token", "engine", "total")
+        }
 
     def answered(self, last: Finished, total_s: float) -> None:
-        self.requests.labels("ok").inc()
+        self._ok.inc()
         timings = last.timings
-        for stage, value in (
-            ("queue", timings.queue),
-            ("pictures", timings.pictures),
-            ("first_token", timings.first_token),
-            ("engine", timings.engine),
-        ):
-            self._stages.labels(stage).observe(value / 1000)
-        self._stages.labels("total").observe(total_s)
+        self._stage["queue"].observe(timings.queue / 1000)
+        self._stage["pictures"].observe(timings.pictures / 1000)
+        self._stage["first_token"].observe(timings.first_token / 1000)
+        self._stage["engine"].observe(timings.engine / 1000)
+        self._stage["total"].observe(total_s)
         for frame in last.frames:
             self._frame_age.observe(frame.age_ms / 1000)
-        self._tokens.labels("prompt").inc(last.prompt_tokens)
-        self._tokens.labels("completion").inc(last.completion_tokens)
+        self._prompt.inc(last.prompt_tokens)
+        self._completion.inc(last.completion_tokens)
 
 
 def _reported(cameras: Iterable[CameraStatus], workers: Iterable[WorkerInfo]) -> bytes:

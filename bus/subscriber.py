@@ -7,7 +7,7 @@ JPEG. The caller sees no difference.
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from time import monotonic, time
 
@@ -54,32 +54,44 @@ class _Link:
         self.used = monotonic()
         self.fps = status.fps
         self._socket, self._topic, self._ring = socket, topic, ring
+        self._now: zmq.Socket[bytes] = zmq.Socket.shadow(socket)  # the same one, without waiting
         self._message: bytes | None = None
 
     def is_fresh(self, frame: Frame) -> bool:
         """A slow camera may take its time; of another one, an old frame is a sign of trouble."""
         return frame.age_s < max(STALE_S, STALE_FRAMES / self.fps if self.fps else 0.0)
 
-    async def wait(self, within_s: float) -> bool:
-        """Whether a message came that has not been read."""
-        return bool(await self._socket.poll(max(1, round(within_s * 1000))))
+    async def newest(self, after: float, within_s: float) -> Frame | None:
+        """The newest frame captured after *after*; the next one, if it comes *within_s*."""
+        frame = await self._at_once(after)
+        if frame is None and await self._socket.poll(max(1, round(within_s * 1000))):
+            frame = await self._at_once(after)
+        return frame
 
-    async def newest(self) -> Frame | None:
-        """The newest frame that can be had without waiting."""
-        while await self._socket.poll(0):  # looking for one takes an older one out of its place:
-            self._message = await self._socket.recv()  # so CONFLATE leaves up to two
+    async def _at_once(self, after: float) -> Frame | None:
+        frame = await self._read(after)
+        return frame if frame and self.is_fresh(frame) else None
+
+    async def _read(self, after: float) -> Frame | None:
+        with suppress(zmq.Again):
+            while True:  # looking for one takes an older one out of its place:
+                self._message = self._now.recv(zmq.NOBLOCK)  # so CONFLATE leaves up to two
         if self._message is None:
             return None
         payload = memoryview(self._message)[len(self._topic) :]
         if self._ring is not None:
-            return self._from_ring(decode_descriptor(bytes(payload)))
+            return self._from_ring(decode_descriptor(bytes(payload)), after)
         (length,) = LENGTH.unpack_from(payload)
         descriptor = decode_descriptor(bytes(payload[LENGTH.size : LENGTH.size + length]))
+        if descriptor.captured_at <= after:
+            return None
         pixels = await asyncio.to_thread(decode_jpeg, payload[LENGTH.size + length :])
         return Frame(descriptor, pixels, local=False)
 
-    def _from_ring(self, descriptor: FrameDescriptor) -> Frame | None:
+    def _from_ring(self, descriptor: FrameDescriptor, after: float) -> Frame | None:
         if self._ring is None or descriptor.instance != self.instance:
+            return None
+        if descriptor.captured_at <= after:  # not even copied
             return None
         pixels = self._ring.read(
             descriptor.slot, descriptor.generation, descriptor.height, descriptor.width
@@ -126,18 +138,15 @@ class FrameSubscriber:
         """
         deadline = monotonic() + within_s
         while True:
-            link = await self._link(camera)
-            frame = await link.newest() if link else None
-            if link and frame and link.is_fresh(frame) and frame.descriptor.captured_at > after:
+            link, left_s = await self._link(camera), deadline - monotonic()
+            wait_s = max(0.0, min(left_s, LOOK_AGAIN_S))
+            if link and (frame := await link.newest(after, wait_s)):
                 return frame
-            left_s = deadline - monotonic()
             if left_s <= 0:
                 hint = "" if link else ": is it on another host, without LOOKOUT_FRAMES_TCP?"
                 raise CameraTimeout(f"camera {camera} gave no frame within {within_s:g} s{hint}")
-            if link:
-                await link.wait(min(left_s, LOOK_AGAIN_S))
-            else:
-                await self._cameras.changed(camera, min(left_s, LOOK_AGAIN_S))
+            if link is None:
+                await self._cameras.changed(camera, wait_s)
 
     async def series(self, camera: str, count: int, span_s: float, within_s: float) -> list[Frame]:
         """*count* frames spread over *span_s* from now on, oldest first, all different."""

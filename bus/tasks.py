@@ -64,9 +64,11 @@ async def ended_by(reason: Coroutine[Any, Any, object]) -> AsyncGenerator[None]:
 
 async def together(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     """The results of *work* done side by side; the first error ends the others and is raised."""
+    if not (parts := list(work)):
+        return []
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(part) for part in work]
+            tasks = [group.create_task(part) for part in parts]
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     return [task.result() for task in tasks]
