@@ -61,7 +61,7 @@ class JobQueue:
         """Up to *room* jobs, interactive lane first; empty once *stop* is set."""
         while not stop.is_set():
             try:
-                if claimed := await self._claim_now(room) or await self._claim_next(stop):
+                if claimed := await self._claim_left(room) or await self._claim_next(room, stop):
                     return claimed
             except AWAY as error:
                 log.warning("redis lost, claiming again reason=%s", error)
@@ -72,26 +72,26 @@ class JobQueue:
                 await self._make_groups()
         return []
 
-    async def _claim_now(self, room: int) -> list[Claimed]:
-        if self._surplus:
-            return [self._surplus.popleft()]
+    async def _claim_left(self, room: int) -> list[Claimed]:
+        """What dead workers have left, and what there was no room for the last time."""
         if monotonic() >= self._look_for_orphans_at:
             self._look_for_orphans_at = monotonic() + BLOCK_MS / 1000
             if orphans := await self._claim_orphans(room):
                 self._look_for_orphans_at = 0.0  # there may be more
                 return orphans
-        for lane in self._lanes:
-            if claimed := await self._read([lane], room, None):
-                return claimed
-        return []
+        if not self._surplus:
+            return []
+        claimed = await self._read(self._lanes[:1], room, None)  # chats that have come since
+        while self._surplus and len(claimed) < room:
+            claimed.append(self._surplus.popleft())
+        return claimed
 
-    async def _claim_next(self, stop: asyncio.Event) -> list[Claimed]:
-        """Wait for the next job of either lane."""
+    async def _claim_next(self, room: int, stop: asyncio.Event) -> list[Claimed]:
+        """Wait for jobs of either lane; one command, so that an idle worker is quick."""
         # A job that comes as we stop is taken over by another worker once we are gone.
-        claimed = await unless(stop, self._read(self._lanes, 1, BLOCK_MS)) or []
-        # Two can come at once, one from each lane: the second one waits here.
-        self._surplus.extend(claimed[1:])
-        return claimed[:1]
+        claimed = await unless(stop, self._read(self._lanes, room, BLOCK_MS)) or []
+        self._surplus.extend(claimed[room:])  # COUNT holds for each lane by itself
+        return claimed[:room]
 
     async def _read(self, lanes: list[str], count: int, block: int | None) -> list[Claimed]:
         found: Any = await self._redis.xreadgroup(
