@@ -18,6 +18,7 @@ def build(settings: ApiSettings) -> FastAPI:
         version="0.1.0",
     )
     for prefix in ("/v1", "/api/v1"):  # the second one as the ancestor had it
+        app.router.routes.extend(chat.routes(prefix))
         visible = prefix == "/v1"
         for part in (chat, models, cameras, health):
             app.include_router(part.router, prefix=prefix, include_in_schema=visible)

@@ -1,5 +1,7 @@
 """`POST /v1/chat/completions`: from OpenAI's request to a job, from its events to the answer."""
 
+import json
+import re
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -8,7 +10,11 @@ from time import time
 
 import msgspec
 from fastapi import APIRouter, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import Headers
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from api import answers
 from api import errors as failures
@@ -67,7 +73,8 @@ class Chats:
                 f"{len(urls)} pictures in one request: at most {self.settings.max_pictures}",
                 param="messages",
             )
-        pictures = await together(self.images.resolve(url, param) for param, url in urls.items())
+        resolving = [self.images.resolve(url, param) for param, url in urls.items()]
+        pictures = await together(resolving) if resolving else []
         found = iter(pictures)  # in the order of the parts
         return tuple(
             wire.Message(
@@ -178,13 +185,46 @@ def _event(content: dict[str, object]) -> bytes:
     return b"data: " + msgspec.json.encode(content) + b"\n\n"
 
 
-router = APIRouter()
+router = APIRouter()  # says in the schema what `routes` does
+
+JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json", re.IGNORECASE)
+PATHS = ("/chat/completions", "/chat/completion")
+
+
+def routes(prefix: str) -> list[Route]:
+    """The chat's routes, to stand before FastAPI's: half the price of a request is saved."""
+    return [Route(prefix + path, answer, methods=["POST"]) for path in PATHS]
 
 
 @router.post("/chat/completions")
-@router.post("/chat/completion", include_in_schema=False)
 async def create(body: ChatRequest, request: Request) -> Response:
     """Answer a conversation whose pictures may be live cameras."""
+    return await _answer(body, request)
+
+
+async def answer(request: Request) -> Response:
+    return await _answer(_parse(await request.body(), request.headers), request)
+
+
+def _parse(body: bytes, headers: Headers) -> ChatRequest:
+    """The request, or the errors that FastAPI itself would have found."""
+    kind, _, _ = headers.get("content-type", "").partition(";")
+    if not JSON_TYPE.fullmatch(kind.strip()):
+        raise _invalid("dict_type", ())
+    try:
+        return ChatRequest.model_validate(json.loads(body))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _invalid(first["type"], first["loc"], first["msg"]) from error
+    except (ValueError, RecursionError) as error:
+        raise _invalid("json_invalid", ()) from error
+
+
+def _invalid(kind: str, place: tuple[int | str, ...], message: str = "") -> Exception:
+    return RequestValidationError([{"type": kind, "loc": ("body", *place), "msg": message}])
+
+
+async def _answer(body: ChatRequest, request: Request) -> Response:
     chats: Chats = request.app.state.chats
     try:
         async with ended_by(_disconnect(request)):

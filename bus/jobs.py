@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import time
-from typing import Any
 
 import msgspec
 from redis.asyncio import Redis
@@ -31,7 +30,7 @@ from bus.messages import (
     decode_reply,
     encode,
 )
-from bus.redis import AWAY, BLOCK_S, Batch, open_redis, translated
+from bus.redis import AWAY, BLOCK_S, Batch, Line, entries, open_redis, translated
 from bus.tasks import background
 
 log = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ class _Waiting:
 
     job: Job
     lane: names.Lane
-    entry: asyncio.Task[bytes] | None = None
+    entry: asyncio.Future[bytes | None] | None = None
     attempt: int = 0
     heard: int = 0  # events of this attempt
     events: asyncio.Queue[JobEvent | Retried] = field(default_factory=asyncio.Queue)
@@ -104,8 +103,10 @@ class JobClient:
         )
         answered = False
         try:
-            waiting.entry = loop.create_task(self._add(waiting))
-            await asyncio.shield(waiting.entry)
+            waiting.entry = self._add(waiting)
+            async with translated():
+                if await asyncio.shield(waiting.entry) is None:
+                    raise Overloaded(f"{self._max_depth} requests wait for this model already")
             while not answered:
                 event = await waiting.events.get()
                 answered = isinstance(event, LastEvent) and event is not late
@@ -118,15 +119,12 @@ class JobClient:
             if not answered:
                 self._say_goodbye(waiting)
 
-    async def _add(self, waiting: _Waiting) -> bytes:
+    def _add(self, waiting: _Waiting) -> "asyncio.Future[bytes | None]":
+        """The id of its entry; None when the lane is full."""
         lane = names.jobs(waiting.job.model, waiting.lane)
-        async with translated():
-            entry: bytes | None = await self._batch.send(
-                "EVAL", _ADD_UNLESS_FULL, 1, lane, self._max_depth, encode(waiting.job)
-            )
-        if entry is None:
-            raise Overloaded(f"{self._max_depth} requests wait for this model already")
-        return entry
+        return self._batch.send(
+            "EVAL", _ADD_UNLESS_FULL, 1, lane, self._max_depth, encode(waiting.job)
+        )
 
     def _say_goodbye(self, waiting: _Waiting) -> None:
         task = asyncio.create_task(self._take_back(waiting))
@@ -152,23 +150,27 @@ class JobClient:
 
     async def read_replies(self, impatient: Redis) -> None:
         """Hand replies to whoever waits, for ever. *impatient* must not retry by itself."""
+        line = Line(impatient)
         while True:
             try:
                 if self._recovered != (losses := self._losses):
-                    await self._recover(impatient)
+                    await self._recover(line)
                     self._recovered = losses
-                await self._read(impatient, round(BLOCK_S * 1000))
+                await self._read(line, round(BLOCK_S * 1000))
             except AWAY:
                 if self._recovered == self._losses:
                     log.warning("redis lost, waiting=%d", len(self._waiting))
                     self._losses += 1
                 await asyncio.sleep(0.1)
 
-    async def _read(self, redis: Redis, block_ms: int | None) -> bool:
+    async def _read(self, line: Line, block_ms: int | None) -> bool:
         """Whether there was something to read."""
-        found: Any = await redis.xread({self._replies: self._last}, count=256, block=block_ms)
-        if found:
-            self._hand_out(found[0][1])
+        block = () if block_ms is None else ("BLOCK", block_ms)
+        found = entries(
+            await line.send("XREAD", "COUNT", 256, *block, "STREAMS", self._replies, self._last)
+        )
+        for _, replies in found:
+            self._hand_out(replies)
         return bool(found)
 
     def _hand_out(self, entries: list[tuple[bytes, dict[bytes, bytes]]]) -> None:
@@ -181,12 +183,12 @@ class JobClient:
             if waiting := self._waiting.get(reply.job_id):
                 waiting.hear(reply)
 
-    async def _recover(self, redis: Redis) -> None:
+    async def _recover(self, line: Line) -> None:
         """Redis was away: put in again what it has lost."""
         # An answered job leaves its lane together with the answer. So what is in no lane,
         # and still waits when every reply has been read, was lost.
         missing = [waiting for waiting in list(self._waiting.values()) if await self._gone(waiting)]
-        while await self._read(redis, None):
+        while await self._read(line, None):
             pass
         for waiting in missing:
             if waiting.job.id not in self._waiting:
@@ -196,14 +198,14 @@ class JobClient:
                 lost = Unavailable("Redis has lost the rest of the answer")
                 waiting.events.put_nowait(Failed.of(lost))
             else:
-                waiting.entry = asyncio.create_task(self._add(waiting))
+                waiting.entry = self._add(waiting)
 
     async def _gone(self, waiting: _Waiting) -> bool:
         entry = waiting.entry
         if entry is None or not entry.done() or entry.cancelled() or entry.exception():
             return False
-        lane = names.jobs(waiting.job.model, waiting.lane)
-        return not await self._redis.xrange(lane, entry.result(), entry.result())
+        lane, place = names.jobs(waiting.job.model, waiting.lane), entry.result()
+        return place is not None and not await self._redis.xrange(lane, place, place)
 
     async def make_stream(self) -> None:
         """Workers reply to a stream that exists: one that does not is a process that is gone."""

@@ -20,7 +20,7 @@ from redis.exceptions import ResponseError
 
 from bus import names
 from bus.messages import Job, JobEvent, Reply, decode_job, encode
-from bus.redis import AWAY, Batch, listen, translated
+from bus.redis import AWAY, Batch, Line, entries, listen, translated
 from bus.tasks import unless
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Claimed:
 
 class JobQueue:
     def __init__(self, redis: Redis, model: str, worker: str) -> None:
-        self._redis, self._batch = redis, Batch(redis)
+        self._redis, self._batch, self._line = redis, Batch(redis), Line(redis)
         self._lanes = [names.jobs(model, lane) for lane in names.LANES]
         self._worker = worker
         self._surplus: deque[Claimed] = deque()
@@ -94,19 +94,22 @@ class JobQueue:
         return claimed[:room]
 
     async def _read(self, lanes: list[str], count: int, block: int | None) -> list[Claimed]:
-        found: Any = await self._redis.xreadgroup(
-            names.WORKERS, self._worker, dict.fromkeys(lanes, ">"), count, block
+        waiting = () if block is None else ("BLOCK", block)
+        ids = [">"] * len(lanes)
+        found = await self._line.send(
+            *("XREADGROUP", "GROUP", names.WORKERS, self._worker, "COUNT", count),
+            *(*waiting, "STREAMS", *lanes, *ids),
         )
         claimed: list[Claimed] = []
-        for lane, entries in found or ():
-            claimed += await self._accept(lane.decode(), entries, {})
+        for lane, jobs in entries(found):
+            claimed += await self._accept(lane, jobs, {})
         return claimed
 
     async def _accept(
-        self, lane: str, entries: Sequence[Entry], deliveries: dict[bytes, int]
+        self, lane: str, jobs: Sequence[Entry], deliveries: dict[bytes, int]
     ) -> list[Claimed]:
         claimed = []
-        for entry, fields in entries:
+        for entry, fields in jobs:
             try:
                 job = decode_job((fields or {})[b"job"])
             except (KeyError, msgspec.DecodeError) as error:  # taken back, or not ours to read
@@ -135,12 +138,12 @@ class JobQueue:
         if not held:
             return []
         deliveries = {item["message_id"]: item["times_delivered"] + 1 for item in held}
-        entries: Any = await self._redis.xclaim(
+        jobs: Any = await self._redis.xclaim(
             lane, names.WORKERS, self._worker, SETTLE_MS, list(deliveries)
         )
-        if entries:
-            log.info("jobs taken over from=%s count=%d", dead, len(entries))
-        return await self._accept(lane, entries, deliveries)
+        if jobs:
+            log.info("jobs taken over from=%s count=%d", dead, len(jobs))
+        return await self._accept(lane, jobs, deliveries)
 
     async def _make_groups(self) -> None:
         for lane in self._lanes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bus.errors import BadSettings, Unavailable
@@ -56,6 +57,57 @@ async def open_redis(url: str, patience_s: float = 10.0) -> AsyncGenerator[Redis
         yield client
 
 
+class Line:
+    """
+    A connection kept for commands of which there are many, one exchange at a time.
+
+    To borrow one from the client's pool for each command costs more than the command.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._pool: Any = redis.connection_pool
+        self._connection: Any = None
+
+    async def send(self, *command: str | bytes | int | float) -> Any:
+        """The answer to *command*, or its error raised."""
+        (answer,) = await self.exchange((command,))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to *commands*, errors among them; patient as the client is."""
+        if self._connection is None:
+            self._connection = await self._pool.get_connection()
+        line = self._connection
+        answers: list[Any] = await line.retry.call_with_retry(
+            lambda: self._try(commands), lambda _: line.disconnect()
+        )
+        return answers
+
+    async def _try(self, commands: Sequence[Command]) -> list[Any]:
+        await self._connection.send_packed_command(self._connection.pack_commands(commands))
+        return [await self._answer() for _ in commands]
+
+    async def _answer(self) -> Any:
+        try:
+            return await self._connection.read_response()
+        except ResponseError as error:
+            return error
+
+
+def entries(answer: Any) -> list[tuple[str, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    """What XREAD or XREADGROUP answered: of each stream its entries, and their fields."""
+    return [
+        (name.decode(), [(entry, _fields(flat)) for entry, flat in found])
+        for name, found in answer or ()
+    ]
+
+
+def _fields(flat: Sequence[bytes] | None) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True)) if flat else {}
+
+
 class Batch:
     """
     Commands issued in the same turn of the event loop, sent as one pipeline.
@@ -65,34 +117,28 @@ class Batch:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self._line = Line(redis)
         self._waiting: list[tuple[Command, asyncio.Future[Any]]] = []
         self._sender: asyncio.Task[None] | None = None
 
-    async def send(self, *command: str | bytes | int | float) -> Any:
+    def send(self, *command: str | bytes | int | float) -> "asyncio.Future[Any]":
         """The answer to *command*, or its error raised."""
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer))
         if self._sender is None:
             self._sender = asyncio.create_task(self._send_waiting())
-        return await answer
+        return answer
 
     async def _send_waiting(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
             try:
-                answers = await self._execute([command for command, _ in batch])
+                answers = await self._line.exchange([command for command, _ in batch])
             except Exception as error:  # whatever it is, nobody may wait for ever
                 answers = [error] * len(batch)
             for (_, future), answer in zip(batch, answers, strict=True):
                 _settle(future, answer)
         self._sender = None
-
-    async def _execute(self, commands: list[Command]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for command in commands:
-                pipe.execute_command(*command)
-            return list(await pipe.execute(raise_on_error=False))
 
 
 def _settle(future: "asyncio.Future[Any]", answer: object) -> None:
