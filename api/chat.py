@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`: from OpenAI's request to a job, from its events to the answer."""
 
+import asyncio
 import json
 import re
 import uuid
@@ -25,7 +26,7 @@ from api.models import Models
 from api.schemas import ChatRequest, ImagePart, Message
 from api.settings import ApiSettings
 from bus import messages as wire
-from bus.errors import BadJob, EngineError, LookoutError
+from bus.errors import BadJob, DeadlineExceeded, EngineError, LookoutError
 from bus.jobs import JobClient, Retried
 from bus.tasks import ended_by, together
 
@@ -45,7 +46,14 @@ class Chats:
     metrics: Metrics
 
     async def job(self, request: ChatRequest) -> wire.Job:
-        """Check what the schema cannot, fetch the pictures, have the cameras opened."""
+        """Check what the schema cannot, fetch the pictures, have the cameras opened; in time."""
+        try:
+            async with asyncio.timeout(self.settings.request_timeout_s):
+                return await self._job(request)
+        except TimeoutError as error:
+            raise DeadlineExceeded("the request could not be prepared in time") from error
+
+    async def _job(self, request: ChatRequest) -> wire.Job:
         began = time()
         model = await self.models.resolve(request.model)
         sampling = _sampling(request)

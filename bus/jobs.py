@@ -104,9 +104,7 @@ class JobClient:
         answered = False
         try:
             waiting.entry = self._add(waiting)
-            async with translated():
-                if await asyncio.shield(waiting.entry) is None:
-                    raise Overloaded(f"{self._max_depth} requests wait for this model already")
+            await self._taken_in(waiting.entry, job.deadline)
             while not answered:
                 event = await waiting.events.get()
                 answered = isinstance(event, LastEvent) and event is not late
@@ -118,6 +116,15 @@ class JobClient:
             del self._waiting[job.id]
             if not answered:
                 self._say_goodbye(waiting)
+
+    async def _taken_in(self, entry: "asyncio.Future[bytes | None]", deadline: float) -> None:
+        """Return when Redis has the job: it may refuse it, be away, or hang."""
+        try:
+            async with translated(), asyncio.timeout(max(0.0, deadline - time())):
+                if await asyncio.shield(entry) is None:
+                    raise Overloaded(f"{self._max_depth} requests wait for this model already")
+        except TimeoutError as error:
+            raise DeadlineExceeded("Redis did not take the request before its deadline") from error
 
     def _add(self, waiting: _Waiting) -> "asyncio.Future[bytes | None]":
         """The id of its entry; None when the lane is full."""

@@ -174,6 +174,17 @@ def test_the_deadline_is_504(tmp_path: Path) -> None:
         until(lambda: busy(stack) == 0)
 
 
+def test_a_redis_that_hangs_costs_no_more_than_the_deadline(tmp_path: Path) -> None:
+    with running(tmp_path, "--model", "echo:", LOOKOUT_REQUEST_TIMEOUT_S="1") as stack:
+        (valkey,) = stack.pids("valkey-server")
+        os.kill(valkey, signal.SIGSTOP)
+        try:
+            assert chat(stack).json()["error"]["code"] == "deadline_exceeded"
+        finally:
+            os.kill(valkey, signal.SIGCONT)
+        until(lambda: chat(stack).status_code == 200)
+
+
 def test_what_runs_is_finished_on_sigterm(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as pool, running(tmp_path, "--model", SLOW) as stack:
         answer = pool.submit(chat, stack)
