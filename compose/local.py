@@ -30,7 +30,10 @@ ROOT = Path(__file__).parents[1]
 
 async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
     """Run everything until *stop*; print `ready` and the address once it answers."""
-    with _only_one(settings.data_dir):
+    with (
+        _only_one("LOOKOUT_DATA_DIR", settings.data_dir),
+        _only_one("LOOKOUT_RUN_DIR", settings.run_dir),
+    ):
         stack = _stack(settings)
         runs = [part.run() for part in stack if part.name != "redis"]
         redis = next((part for part in stack if part.name == "redis"), None)
@@ -46,7 +49,7 @@ async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
         finally:
             for part in stack:
                 await part.stop(0)
-            leave_socket_dir(settings.run_dir)
+            _sweep(settings.run_dir)
 
 
 def _stack(settings: LocalSettings) -> list[Supervised]:
@@ -115,17 +118,24 @@ async def _say_when_ready(settings: LocalSettings) -> None:
         sys.stderr.write('now, in another terminal: lookout ask demo "What do you see?"\n')
 
 
+def _sweep(run_dir: str) -> None:
+    """Remove what processes that were killed have left; nobody else uses the directory."""
+    for path in (*socket_dir(run_dir).glob("*.sock"), *Path(run_dir).glob("*.ring")):
+        path.unlink(missing_ok=True)
+    leave_socket_dir(run_dir)
+
+
 @contextmanager
-def _only_one(data_dir: str) -> Iterator[None]:
-    """Two stacks must not write the same data."""
+def _only_one(variable: str, directory: str) -> Iterator[None]:
+    """Two stacks must not share what they write."""
     try:
-        Path(data_dir).mkdir(parents=True, exist_ok=True)
-        lock = (Path(data_dir) / "lock").open("w")
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        lock = (Path(directory) / "lock").open("w")
     except OSError as error:
-        raise BadSettings(f"LOOKOUT_DATA_DIR: {error}") from error
+        raise BadSettings(f"{variable}: {error}") from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            raise BadSettings(f"LOOKOUT_DATA_DIR: another stack uses {data_dir}") from error
+            raise BadSettings(f"{variable}: another stack uses {directory}") from error
         yield

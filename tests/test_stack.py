@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from bus.frames import socket_dir
 from compose.ports import free_port
 from tests.stack import Stack, command_line, descendants, running
 
@@ -253,11 +254,27 @@ def test_a_port_in_use_is_said_to_be_so(tmp_path: Path) -> None:
     assert "cannot listen" in result.stderr
 
 
-def test_two_stacks_do_not_share_a_data_directory(slow_stack: Stack) -> None:
-    command = up_command(slow_stack.folder)
+@pytest.mark.parametrize("shared", ["--data-dir", "--run-dir"])
+def test_two_stacks_do_not_share_a_directory(
+    slow_stack: Stack, tmp_path: Path, shared: str
+) -> None:
+    command = up_command(tmp_path)
+    command[command.index(shared) + 1] = str(slow_stack.folder / shared.strip("-")[:-4])
     result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert result.returncode == 2
     assert "another stack" in result.stderr
+    assert text_of(chat(slow_stack)) == "hello"
+
+
+def test_a_stack_that_was_stopped_leaves_no_file_in_memory(tmp_path: Path) -> None:
+    with running(tmp_path, "--model", "echo:") as stack:
+        look(stack)
+        stack.kill("capture")
+        sockets = socket_dir(str(tmp_path / "run"))
+        assert list(sockets.glob("*.sock"))
+        assert list((tmp_path / "run").glob("*.ring"))
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["lock"]
+    assert not sockets.exists() or sockets == tmp_path / "run"
 
 
 def test_an_interrupt_while_starting_stops_at_once(tmp_path: Path) -> None:
