@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import uvicorn
+from redis.asyncio import Redis
 
 from api.app import build
 from api.chat import Chats
@@ -47,17 +48,7 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
         state.cameras, state.models = Cameras(redis), Models(redis, settings.default_model)
         state.metrics = Metrics()
         state.frames = stack.enter_context(open_subscriber(state.cameras, settings.run_dir))
-        size_bytes = round(settings.max_image_mb * 2**20)
-        fetcher = await stack.enter_async_context(
-            open_fetcher(AllowList(settings.allow_hosts), size_bytes, settings.fetch_timeout_s)
-        )
-        store = PictureStore(
-            redis,
-            size_bytes,
-            round(settings.max_image_mp * 1e6),
-            keep_s=settings.request_timeout_s + 60,
-        )
-        images = ImageUrls(settings, state.cameras, store, fetcher)
+        images = await _open_images(stack, settings, redis, state.cameras)
         jobs = await stack.enter_async_context(
             open_jobs(redis, settings.redis_url, settings.process, settings.max_queue)
         )
@@ -77,6 +68,22 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
             ),
             stop,
         )
+
+
+async def _open_images(
+    stack: AsyncExitStack, settings: ApiSettings, redis: Redis, cameras: Cameras
+) -> ImageUrls:
+    size_bytes = round(settings.max_image_mb * 2**20)
+    fetcher = await stack.enter_async_context(
+        open_fetcher(AllowList(settings.allow_hosts), size_bytes, settings.fetch_timeout_s)
+    )
+    store = PictureStore(
+        redis,
+        size_bytes,
+        round(settings.max_image_mp * 1e6),
+        keep_s=settings.request_timeout_s + 60,
+    )
+    return ImageUrls(settings, cameras, store, fetcher)
 
 
 async def _serve(config: uvicorn.Config, stop: asyncio.Event) -> None:

@@ -1,14 +1,10 @@
 """The FastAPI application: which route is where, and what they share."""
 
-from contextlib import AbstractAsyncContextManager
-
 from fastapi import FastAPI
 
 from api import cameras, chat, errors, health, metrics, models
 from api.limits import LimitBody
 from api.settings import ApiSettings
-
-Lifespan = AbstractAsyncContextManager[None]
 
 
 def build(settings: ApiSettings) -> FastAPI:
