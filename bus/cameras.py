@@ -31,17 +31,21 @@ class CameraStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     url: str
+    name: str = ""
     explicit: bool = False
     state: State = "connecting"
     error: str = ""  # why it is not live, in plain words
     attempts: int = 0  # how often it was opened, or tried to be
+    reconnects: int = 0  # how often it came back after it had been live
     instance: str = ""  # of its frames; changes when it is opened anew
     owner: str = ""  # id of the capture process
     endpoint: str = ""  # ZeroMQ endpoint of its descriptors on this host
     remote: str = ""  # ZeroMQ endpoint of its JPEG pictures for other hosts, if there is one
     width: int = 0
     height: int = 0
-    fps: float = 0.0  # frames published per second, lately
+    fps: float = 0.0  # frames published per second, lately; fewer while nobody watches
+    fps_in: float = 0.0  # frames that arrive per second
+    drops: int = 0  # frames that arrived damaged, or faster than they could be decoded
     codec: str = ""
     last_frame_at: float = 0.0  # unix seconds; refreshed about once a second
     since: float = 0.0  # unix seconds of the last change of state

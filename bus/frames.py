@@ -57,23 +57,25 @@ class FramePublisher:
         self.endpoint, self.remote = endpoint, remote
         self._socket = socket
         self._last: dict[bytes, bytes] = {}  # topic -> last message
-        self._jpeg_topics: set[bytes] = set()
+        self._subscribed: set[bytes] = set()  # topics that somebody listens to
 
     async def run(self) -> None:
         """Answer each new subscription with the last message of its topic."""
         while True:
             message = await self._socket.recv()
             topic = message[1:]
-            if message[:1] == b"\x00":
-                self._jpeg_topics.discard(topic)
+            if message[:1] == b"\x00":  # its last subscriber has left
+                self._subscribed.discard(topic)
                 continue
-            if topic.startswith(b"jpeg/"):
-                self._jpeg_topics.add(topic)
+            self._subscribed.add(topic)
             if topic in self._last:
                 self._send(self._last[topic])
 
     def wants_jpeg(self, camera: str) -> bool:
-        return names.jpeg_topic(camera) in self._jpeg_topics
+        return names.jpeg_topic(camera) in self._subscribed
+
+    def is_watched(self, camera: str) -> bool:
+        return names.frame_topic(camera) in self._subscribed or self.wants_jpeg(camera)
 
     def announce(self, descriptor: FrameDescriptor, jpeg: bytes | None) -> None:
         """Send *descriptor* to its topic. Call it in the event loop's thread."""
@@ -84,7 +86,7 @@ class FramePublisher:
             self._publish(topic, LENGTH.pack(len(data)) + data + jpeg)
 
     def forget(self, camera: str) -> None:
-        """A closed camera has no last frame."""
+        """Who subscribes from now on gets nothing before the next frame."""
         self._last.pop(names.frame_topic(camera), None)
         self._last.pop(names.jpeg_topic(camera), None)
 
@@ -143,6 +145,14 @@ class FrameWriter:
         self.instance = ""
         self.seq = 0
 
+    def watched(self) -> bool:
+        """Whether anybody listens to this camera."""
+        return self._publisher.is_watched(self.camera)
+
+    def forget(self) -> None:
+        """The frames so far are too old for whoever comes now."""
+        self._call_in_loop(self._publisher.forget, self.camera)
+
     def write(
         self, pixels: Pixels, captured_at: float, captured_mono: float, motion: float
     ) -> FrameDescriptor:
@@ -182,7 +192,7 @@ class FrameWriter:
         if self._ring is not None:
             self._ring.close()
             self._ring = None
-            self._call_in_loop(self._publisher.forget, self.camera)
+            self.forget()
 
     def discard(self) -> None:
         """Remove the ring's file for a thread that hangs, and so cannot `close`."""

@@ -164,6 +164,17 @@ class CameraSpec(msgspec.Struct, frozen=True):
     url: str
     explicit: bool = False
     setting: bool = False  # of a capture process; the camera goes when none has it any more
+    name: str = ""  # as its owner calls it
+    fps: float = 0.0  # at most so many frames published per second; 0: as the settings say
+
+
+class Answered(msgspec.Struct, frozen=True, tag=f"answered/{VERSION}"):
+    """What was said about a camera last: for whoever shows its picture."""
+
+    camera: str
+    question: str
+    answer: str
+    at: float  # unix seconds
 
 
 class FrameDescriptor(msgspec.Struct, frozen=True, tag=f"frame/{VERSION}"):
@@ -186,9 +197,10 @@ _job = msgspec.msgpack.Decoder(Job)
 _reply = msgspec.msgpack.Decoder(Reply)
 _spec = msgspec.msgpack.Decoder(CameraSpec)
 _descriptor = msgspec.msgpack.Decoder(FrameDescriptor)
+_answered = msgspec.msgpack.Decoder(Answered)
 
 
-def encode(message: Job | Reply | CameraSpec | FrameDescriptor) -> bytes:
+def encode(message: Job | Reply | CameraSpec | FrameDescriptor | Answered) -> bytes:
     return _encoder.encode(message)
 
 
@@ -206,3 +218,7 @@ def decode_camera_spec(data: bytes) -> CameraSpec:
 
 def decode_descriptor(data: bytes) -> FrameDescriptor:
     return _descriptor.decode(data)
+
+
+def decode_answered(data: bytes) -> Answered:
+    return _answered.decode(data)

@@ -11,6 +11,9 @@ CANCEL = "lookout:cancel"  # channel: ids of jobs whose client is gone
 CAMERAS = "lookout:cameras"  # hash: id -> CameraSpec, the cameras that shall be open
 CAMERA_COMMANDS = "lookout:camera-commands"  # channel: something in CAMERAS changed
 CAMERA_EVENTS = "lookout:camera-events"  # channel: ids of cameras whose state changed
+ALERTS = "lookout:alerts"  # channel: alert events as JSON, for whoever subscribes
+ALERTS_LOG = "lookout:alerts:log"  # stream: the same events, for replay
+ANSWERS = "lookout:answers"  # channel: what was just said about a camera
 
 
 def jobs(model: str, lane: Lane) -> str:
@@ -41,6 +44,16 @@ def camera_used(camera_id: str) -> str:
 def camera_lease(camera_id: str) -> str:
     """Id of the capture process that has the camera; expires when that process dies."""
     return f"lookout:camera-lease:{camera_id}"
+
+
+def camera_down(camera_id: str) -> str:
+    """Id of the alert that says that the camera is down, until it is up again."""
+    return f"lookout:camera-down:{camera_id}"
+
+
+def answer(camera_id: str) -> str:
+    """The last question about the camera and what was answered; it expires."""
+    return f"lookout:answer:{camera_id}"
 
 
 def process(process_id: str) -> str:

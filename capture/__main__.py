@@ -29,6 +29,7 @@ from capture.leftovers import Leftovers
 from capture.registry import Registry
 from capture.service import Service
 from capture.settings import CaptureSettings
+from capture.source import Terms
 
 
 class Builder:
@@ -42,19 +43,18 @@ class Builder:
         status = CameraStatus(
             id=spec.id,
             url=mask(spec.url),
+            name=spec.name,
             owner=self._settings.process,
             endpoint=self._publisher.endpoint,
             remote=reachable(self._publisher.remote),
             since=time(),
         )
-        patience = self._settings.patience
-        return Camera(status, partial(self._feed, spec), patience, changed)
+        terms = self._settings.terms_of(spec)
+        return Camera(status, partial(self._feed, spec, terms), terms, changed)
 
-    def _feed(self, spec: CameraSpec, woken: Callable[[], object]) -> Feed:
-        settings = self._settings
-        writer = FrameWriter(settings.run_dir, spec.id, self._publisher, self._call)
-        changed = partial(self._call, woken)
-        return Feed(spec.url, writer, settings.camera_fps, settings.patience, changed)
+    def _feed(self, spec: CameraSpec, terms: Terms, woken: Callable[[], object]) -> Feed:
+        writer = FrameWriter(self._settings.run_dir, spec.id, self._publisher, self._call)
+        return Feed(spec, writer, terms, partial(self._call, woken))
 
     def _call(self, function: Callable[..., object], *args: object) -> None:
         """In the loop's thread; once the loop is closed nobody needs it."""

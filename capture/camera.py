@@ -16,10 +16,9 @@ import msgspec
 
 from bus.cameras import CameraStatus, State
 from bus.log import mask
-from bus.messages import FrameDescriptor
 from capture.feed import Feed
 from capture.health import STEADY_S, backoff_s, judge
-from capture.source import Patience
+from capture.source import Terms
 
 log = logging.getLogger(__name__)
 
@@ -31,19 +30,19 @@ OpenFeed = Callable[[Callable[[], object]], Feed]  # given what to call when it 
 
 
 class Rate:
-    """Frames per second, lately."""
+    """How many per second, lately."""
 
     def __init__(self) -> None:
-        self._since: FrameDescriptor | None = None
+        self._since: tuple[int, float] | None = None
         self._per_s = 0.0
 
-    def at(self, frame: FrameDescriptor) -> float:
-        since = self._since = self._since or frame
-        took_s = frame.captured_mono - since.captured_mono
+    def at(self, count: int, now_s: float) -> float:
+        since, since_s = self._since = self._since or (count, now_s)
+        took_s = now_s - since_s
         if took_s > 0:
-            self._per_s = (frame.seq - since.seq) / took_s
+            self._per_s = (count - since) / took_s
         if took_s >= RATE_S:
-            self._since = frame
+            self._since = count, now_s
         return round(self._per_s, 1)
 
 
@@ -54,13 +53,15 @@ class Camera:
         self,
         status: CameraStatus,
         open_feed: OpenFeed,
-        patience: Patience,
+        terms: Terms,
         changed: Callable[[], None],
     ) -> None:
         self._status = status
-        self._open_feed, self._patience, self._changed = open_feed, patience, changed
+        self._open_feed, self._terms, self._changed = open_feed, terms, changed
         self._feed: Feed | None = None
-        self._rate = Rate()
+        self._rate, self._rate_in = Rate(), Rate()
+        self._lost = 0  # in earlier openings
+        self._lived = False
         self._woken = asyncio.Event()
         self._nudged = False
         self._logged = ("", "")
@@ -74,14 +75,17 @@ class Camera:
         feed, status = self._feed, self._status
         if feed is None or feed.newest is None or status.state not in ("live", "stale"):
             return status
+        live, now = status.state == "live", monotonic()
         return msgspec.structs.replace(
             status,
             instance=feed.newest.instance,
             width=feed.newest.width,
             height=feed.newest.height,
-            last_frame_at=feed.newest.captured_at,
+            last_frame_at=feed.last_at,
             codec=feed.codec,
-            fps=self._rate.at(feed.newest) if status.state == "live" else 0.0,
+            drops=self._lost + feed.lost,
+            fps=self._rate.at(feed.newest.seq, now) if live else 0.0,
+            fps_in=self._rate_in.at(feed.arrived, now) if live else 0.0,
         )
 
     async def run(self) -> None:
@@ -91,13 +95,14 @@ class Camera:
                 feed = self._begin()
                 await self._watch(feed)
                 feed.stop()
+                self._lost += feed.lost
                 failures = 0 if feed.opening().lived_s > STEADY_S else failures + 1
                 await self._rest(feed, backoff_s(failures, dice))
         finally:
             await self._close()
 
     def _begin(self) -> Feed:
-        self._nudged, self._rate = False, Rate()
+        self._nudged, self._rate, self._rate_in = False, Rate(), Rate()
         self._status = msgspec.structs.replace(self._status, attempts=self._status.attempts + 1)
         self._say("connecting", "")
         self._feed = self._open_feed(self._woken.set)
@@ -107,7 +112,7 @@ class Camera:
     async def _watch(self, feed: Feed) -> None:
         """Say how the camera is until it is lost."""
         while not feed.closed:
-            verdict = judge(feed.opening(), monotonic(), self._patience)
+            verdict = judge(feed.opening(), monotonic(), self._terms)
             self._say(verdict.state, verdict.error)
             if verdict.state == "down":
                 return
@@ -146,8 +151,17 @@ class Camera:
         before = self.status()
         error = before.error if state == "connecting" else mask(error)
         since = before.since if before.state == state else time()
+        back = state == "live" and before.state == "connecting" and self._lived
+        self._lived = self._lived or state == "live"
         self._status = msgspec.structs.replace(
-            before, state=state, error=error, since=since, instance="", fps=0.0
+            before,
+            state=state,
+            error=error,
+            since=since,
+            instance="",
+            fps=0.0,
+            fps_in=0.0,
+            reconnects=before.reconnects + back,
         )
         self._log(self.status())
         self._changed()

@@ -12,10 +12,11 @@ from time import monotonic
 
 from bus.errors import BadSettings, CameraError
 from bus.frames import FrameWriter
-from bus.messages import FrameDescriptor
+from bus.messages import CameraSpec, FrameDescriptor
 from capture.health import Opening
 from capture.motion import Motion
-from capture.source import Patience, Shot, open_source
+from capture.reach import check_reach
+from capture.source import Pixels, Shot, Terms, open_source
 
 log = logging.getLogger(__name__)
 
@@ -40,25 +41,27 @@ class Feed:
 
     def __init__(
         self,
-        url: str,
+        spec: CameraSpec,
         writer: FrameWriter,
-        fps: float,
-        patience: Patience,
+        terms: Terms,
         changed: Callable[[], object],
     ) -> None:
         self.codec = ""
         self.newest: FrameDescriptor | None = None
+        self.arrived = self.lost = 0  # pictures
+        self.last_at = 0.0  # unix seconds of the last one that arrived
         self.reason = ""  # why it ended
         self.over = False  # it ended because there is no more of it
         self.closed = False  # the thread has ended
         self.tell_next = False  # wake the loop at the next frame
-        self._url, self._writer, self._patience, self._changed = url, writer, patience, changed
-        self._pacer, self._motion = Pacer(fps), Motion()
+        self._spec, self._writer, self._terms, self._changed = spec, writer, terms, changed
+        self._pacer, self._motion = Pacer(terms.fps), Motion()
         self._began = monotonic()
         self._opened: float | None = None
         self._last: float | None = None
         self._interval_s = 0.0
         self._stopping = False
+        self._resting = False
 
     def start(self) -> None:
         # Not from a pool: a pool's threads would be waited for at exit.
@@ -92,15 +95,19 @@ class Feed:
 
     def _read(self) -> str:
         """Publish frames until there are no more; why that is."""
-        with open_source(self._url, self._patience) as source:
+        if not self._spec.setting:
+            check_reach(self._spec.url)
+        with open_source(self._spec.url, self._terms) as source:
             self.codec, self._opened = source.codec, monotonic()
             self._changed()
-            for shot in source.frames():
+            for shot in source.frames(self._writer.watched):
                 if self._stopping:
                     return "it was closed"
                 self._note(shot)
-                if self._pacer.due(shot.captured_mono):
-                    self._publish(shot)
+                if shot.pixels is None:
+                    self._rest()
+                elif self._pacer.due(shot.captured_mono):
+                    self._publish(shot, shot.pixels())
             self.over = not source.live
         return "the video is over" if self.over else "the camera ended its stream"
 
@@ -108,10 +115,18 @@ class Feed:
         if self._last is not None:
             newly_s = shot.captured_mono - self._last
             self._interval_s += (newly_s - self._interval_s) * (0.2 if self._interval_s else 1)
-        self._last = shot.captured_mono
+        self._last, self.last_at = shot.captured_mono, shot.captured_at
+        self.arrived += 1
+        self.lost += shot.lost
 
-    def _publish(self, shot: Shot) -> None:
-        pixels = shot.pixels()
+    def _rest(self) -> None:
+        """What was published is not the newest any more: who subscribes now gets the next one."""
+        if not self._resting:
+            self._resting = True
+            self._writer.forget()
+
+    def _publish(self, shot: Shot, pixels: Pixels) -> None:
+        self._resting = False
         motion = self._motion.score(pixels, shot.captured_mono)
         if self._stopping:
             return

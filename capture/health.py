@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from random import Random
 
 from bus.cameras import State
-from capture.source import Patience
+from capture.source import Terms
 
 STALE_S = 3.0  # without a frame, where frames come faster than one a second
 STALE_FRAMES = 3.0  # that did not come, where they are slower
@@ -35,12 +35,12 @@ class Verdict:
     holds_s: float  # so long at most, if no frame comes
 
 
-def judge(camera: Opening, now: float, patience: Patience) -> Verdict:
+def judge(camera: Opening, now: float, terms: Terms) -> Verdict:
     if camera.last_frame is None:
-        return _judge_silent(camera, now, patience)
+        return _judge_silent(camera, now, terms)
     age_s = now - camera.last_frame
     stale_s = max(STALE_S, STALE_FRAMES * camera.interval_s)
-    lost_s = max(patience.stall_s, LOST_FRAMES * camera.interval_s)
+    lost_s = max(terms.stall_s, LOST_FRAMES * camera.interval_s)
     if age_s >= lost_s:
         return Verdict("down", f"gave no frame for {lost_s:.3g} s", 0)
     if age_s >= stale_s:
@@ -48,13 +48,13 @@ def judge(camera: Opening, now: float, patience: Patience) -> Verdict:
     return Verdict("live", "", min(stale_s, lost_s) - age_s)
 
 
-def _judge_silent(camera: Opening, now: float, patience: Patience) -> Verdict:
+def _judge_silent(camera: Opening, now: float, terms: Terms) -> Verdict:
     """Of a camera that has not given a frame yet."""
     if camera.opened is None:
-        since, limit_s = camera.began, patience.open_s
+        since, limit_s = camera.began, terms.open_s
         error = f"gave no answer within {limit_s:g} s"
     else:
-        since, limit_s = camera.opened, patience.stall_s
+        since, limit_s = camera.opened, terms.stall_s
         error = f"was opened, but gave no picture within {limit_s:g} s"
     left_s = since + limit_s + GRACE_S - now
     return Verdict("connecting", "", left_s) if left_s > 0 else Verdict("down", error, 0)

@@ -34,33 +34,33 @@ WORDS: dict[type[Exception], str] = {
 
 
 @contextmanager
-def opening(url: str, patience_s: float) -> Generator[None]:
+def opening(url: str, limit_s: float) -> Generator[None]:
     """Turn what goes wrong while *url* is opened into `CameraError`."""
     start = monotonic()
     try:
         yield
     except av.FFmpegError as error:
-        reason = gone_silent(error, monotonic() - start, patience_s) or _unreachable(url, error)
+        reason = gone_silent(error, monotonic() - start, limit_s) or _unreachable(url, error)
         raise CameraError(reason or _words(error)) from error
 
 
 @contextmanager
-def reading(patience_s: float) -> Generator[None]:
+def reading(limit_s: float) -> Generator[None]:
     """Turn what goes wrong in the body, which waits for frames, into `CameraError`."""
     try:
         yield
     except av.ExitError as error:
-        raise CameraError(f"gave no frame for {patience_s:g} s") from error
+        raise CameraError(f"gave no frame for {limit_s:g} s") from error
     except av.InvalidDataError as error:
         raise CameraError("it sends what cannot be decoded") from error
     except av.FFmpegError as error:
         raise CameraError(_words(error)) from error
 
 
-def gone_silent(error: av.FFmpegError, waited_s: float, patience_s: float) -> str:
+def gone_silent(error: av.FFmpegError, waited_s: float, limit_s: float) -> str:
     """PyAV interrupts a call that takes too long, which then fails with almost any error."""
-    late = waited_s >= patience_s * 0.98 or isinstance(error, av.ExitError | av.TimeoutError)
-    return f"gave no answer within {patience_s:g} s" if late else ""
+    late = waited_s >= limit_s * 0.98 or isinstance(error, av.ExitError | av.TimeoutError)
+    return f"gave no answer within {limit_s:g} s" if late else ""
 
 
 def _unreachable(url: str, error: av.FFmpegError) -> str:

@@ -130,4 +130,4 @@ def _status(kept: Kept) -> CameraStatus:
 
 
 def _without_numbers(status: CameraStatus) -> CameraStatus:
-    return msgspec.structs.replace(status, last_frame_at=0.0, fps=0.0)
+    return msgspec.structs.replace(status, last_frame_at=0.0, fps=0.0, fps_in=0.0, drops=0)

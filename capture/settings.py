@@ -11,7 +11,7 @@ from bus.errors import BadSettings
 from bus.log import mask
 from bus.messages import CameraSpec
 from bus.settings import BusSettings
-from capture.source import Patience, kind_of
+from capture.source import Terms, kind_of
 
 Seconds = Annotated[float, Meta(ge=0.5, le=600)]
 
@@ -21,6 +21,8 @@ class CaptureSettings(BusSettings, frozen=True, kw_only=True):
     camera_fps: Annotated[float, Meta(ge=1, le=120)] = 15.0  # at most so many published of each
     camera_open_s: Seconds = 10.0
     camera_stall_s: Seconds = 10.0  # without a frame for so long, a camera is opened anew
+    hwaccel: str = "auto"  # hardware that decodes: auto, none, or FFmpeg's name of it
+    csi_command: str = ""  # reads a CSI camera, instead of what is found installed
     frames_tcp: str = ""  # `tcp://10.0.0.7:5600`: where readers on other hosts get pictures
 
     def __post_init__(self) -> None:
@@ -33,9 +35,14 @@ class CaptureSettings(BusSettings, frozen=True, kw_only=True):
     def specs(self) -> tuple[CameraSpec, ...]:
         return tuple(map(parse_camera, self.cameras))
 
-    @property
-    def patience(self) -> Patience:
-        return Patience(self.camera_open_s, self.camera_stall_s)
+    def terms_of(self, spec: CameraSpec) -> Terms:
+        return Terms(
+            open_s=self.camera_open_s,
+            stall_s=self.camera_stall_s,
+            fps=spec.fps or self.camera_fps,
+            hwaccel=self.hwaccel,
+            csi_command=self.csi_command,
+        )
 
 
 def parse_camera(text: str) -> CameraSpec:

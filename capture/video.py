@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from bus.errors import CameraError
 from capture.reasons import opening
-from capture.source import Patience, Pixels, Shot
+from capture.source import Pixels, Shot, Terms
 
 REPEAT_S = 1.0  # a picture that lasts longer is given again
 LATE_S = 1.0  # a recording later than this does not hurry, it goes on from here
@@ -31,11 +31,11 @@ FORMATS = (
 
 @contextmanager
 def open_video(
-    url: str, patience: Patience, options: dict[str, str]
+    url: str, terms: Terms, options: dict[str, str]
 ) -> Generator[tuple[InputContainer, VideoStream]]:
     """The container at *url* and its first video; raise `CameraError` with the reason."""
-    with opening(url, patience.open_s):
-        container = av.open(url, options=options, timeout=(patience.open_s, patience.stall_s))
+    with opening(url, terms.open_s):
+        container = av.open(url, options=options, timeout=(terms.open_s, terms.stall_s))
     with container:
         if not container.streams.video:
             raise CameraError("there is no video in it")
@@ -81,7 +81,7 @@ class Converter:
         return np.ascontiguousarray(rgb, np.uint8)
 
 
-def now(pixels: Callable[[], Pixels]) -> Shot:
+def now(pixels: Callable[[], Pixels] | None) -> Shot:
     return Shot(time(), monotonic(), pixels)
 
 

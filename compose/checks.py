@@ -23,7 +23,7 @@ from bus.messages import Sampling
 from bus.redis import AWAY, open_redis
 from bus.settings import read
 from capture.settings import CaptureSettings
-from capture.source import Patience, open_source
+from capture.source import Terms, first_picture, open_source
 from compose import valkey
 from compose.ports import is_free
 from compose.settings import LocalSettings
@@ -163,10 +163,10 @@ def cameras(settings: LocalSettings) -> Findings:
 def _try_camera(name: str, url: str) -> Finding:
     began = monotonic()
     try:
-        with open_source(url, Patience(10, 10)) as source:
-            height, width, _ = next(iter(source.frames())).pixels().shape
-    except (LookoutError, StopIteration) as error:
-        return Finding("camera", "fails", f"{name}: {mask(str(error)) or 'it gave no frame'}")
+        with open_source(url, Terms(10, 10)) as source:
+            height, width, _ = first_picture(source).shape
+    except LookoutError as error:
+        return Finding("camera", "fails", f"{name}: {mask(str(error))}")
     took_s = monotonic() - began
     return Finding("camera", "works", f"{name}: {width}x{height}, first frame in {took_s:.1f} s")
 

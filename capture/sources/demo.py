@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from bus.errors import CameraError
 from capture.demo.render import Renderer
 from capture.demo.script import scene_at
-from capture.source import Patience, Pixels, Shot, Source
+from capture.source import Pixels, Shot, Source, Terms, Watched
 from capture.video import now
 
 
@@ -54,7 +54,7 @@ class Demo:
         self._film, self._renderer = film, Renderer(film.width, film.height)
         self._drawn = 0
 
-    def frames(self) -> Iterator[Shot]:
+    def frames(self, watched: Watched) -> Iterator[Shot]:
         due = monotonic()
         while True:
             yield now(self._draw)
@@ -67,5 +67,5 @@ class Demo:
 
 
 @contextmanager
-def open(url: str, patience: Patience) -> Generator[Source]:
+def open(url: str, terms: Terms) -> Generator[Source]:
     yield Demo(film_of(url))

@@ -17,7 +17,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from bus.errors import CameraError
 from capture.picture import read_picture
 from capture.reasons import reading
-from capture.source import Patience, Pixels, Shot, Source
+from capture.source import Pixels, Shot, Source, Terms, Watched
 from capture.video import FORMATS, FPS, Converter, frames_of, is_picture, now, open_video, paced
 
 FILE = {"format_whitelist": FORMATS}
@@ -50,19 +50,19 @@ def version_of(path: str) -> tuple[int, int, int]:
 class Video:
     live = False
 
-    def __init__(self, path: str, codec: str, loop: bool, patience: Patience) -> None:
+    def __init__(self, path: str, codec: str, loop: bool, terms: Terms) -> None:
         self.codec = codec
-        self._path, self._loop, self._patience = path, loop, patience
+        self._path, self._loop, self._terms = path, loop, terms
 
-    def frames(self) -> Iterator[Shot]:
+    def frames(self, watched: Watched) -> Iterator[Shot]:
         yield from self._once()
         while self._loop:
             yield from self._once()
 
     def _once(self) -> Iterator[Shot]:
         with (
-            open_video(self._path, self._patience, FILE) as (container, video),
-            reading(self._patience.stall_s),
+            open_video(self._path, self._terms, FILE) as (container, video),
+            reading(self._terms.stall_s),
         ):
             yield from paced(frames_of(container, video), float(video.average_rate or FPS))
 
@@ -70,12 +70,12 @@ class Video:
 class Picture:
     live = True  # it has no end
 
-    def __init__(self, path: str, patience: Patience) -> None:
-        self._path, self._patience = path, patience
+    def __init__(self, path: str, terms: Terms) -> None:
+        self._path, self._terms = path, terms
         self._version, self._failed = version_of(path), 0
-        self._pixels, self.codec = any_picture(path, patience)
+        self._pixels, self.codec = any_picture(path, terms)
 
-    def frames(self) -> Iterator[Shot]:
+    def frames(self, watched: Watched) -> Iterator[Shot]:
         while True:
             yield now(partial(_same, self._pixels))
             sleep(SHOW_S)
@@ -84,7 +84,7 @@ class Picture:
 
     def _read(self, version: tuple[int, int, int]) -> None:
         try:
-            self._pixels, self.codec = any_picture(self._path, self._patience)
+            self._pixels, self.codec = any_picture(self._path, self._terms)
             self._version, self._failed = version, 0
         except CameraError:
             self._failed += 1
@@ -96,24 +96,24 @@ def _same(pixels: Pixels) -> Pixels:
     return pixels
 
 
-def any_picture(path: str, patience: Patience) -> tuple[Pixels, str]:
+def any_picture(path: str, terms: Terms) -> tuple[Pixels, str]:
     """The picture in the file and its format, read by Pillow or else by FFmpeg."""
     if picture := read_picture(path):
         return picture
-    with open_video(path, patience, FILE) as (container, video):
+    with open_video(path, terms, FILE) as (container, video):
         for frame in frames_of(container, video):
             return Converter().pixels(frame), video.codec_context.name
     raise CameraError("not a video or picture")
 
 
 @contextmanager
-def open(url: str, patience: Patience) -> Generator[Source]:
+def open(url: str, terms: Terms) -> Generator[Source]:
     path = path_of(url)
     version_of(path)  # or say why not
     loop = parse_qs(urlsplit(url).query).get("loop", ["0"])[-1] not in ("0", "false", "no")
     if read_picture(path):
-        yield Picture(path, patience)
+        yield Picture(path, terms)
         return
-    with open_video(path, patience, FILE) as (container, video):
+    with open_video(path, terms, FILE) as (container, video):
         still, codec = is_picture(container), video.codec_context.name
-    yield Picture(path, patience) if still else Video(path, codec, loop, patience)
+    yield Picture(path, terms) if still else Video(path, codec, loop, terms)

@@ -1,12 +1,13 @@
 """Reading a source as the thread of a camera does, in few words."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from time import monotonic
 
 from bus.errors import CameraError
-from capture.source import Patience, Pixels, open_source
+from capture.source import Pixels, Source, Terms, Watched, open_source
 
-PATIENCE = Patience(open_s=1.0, stall_s=1.0)
+TERMS = Terms(open_s=1.0, stall_s=1.0)
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,21 @@ class Reading:
     took_s: float
 
 
-def read(url: str, count: int = 1000, patience: Patience = PATIENCE) -> Reading:
+def pictures(source: Source, watched: Watched = lambda: True) -> Iterator[tuple[float, Pixels]]:
+    """What is to be seen, each with its monotonic time."""
+    for shot in source.frames(watched):
+        if shot.pixels:
+            yield shot.captured_mono, shot.pixels()
+
+
+def read(url: str, count: int = 1000, terms: Terms = TERMS) -> Reading:
     """At most *count* pictures of *url*."""
     start, seen, codec, live, error = monotonic(), list[Seen](), "", False, ""
     try:
-        with open_source(url, patience) as source:
+        with open_source(url, terms) as source:
             codec, live = source.codec, source.live
-            for shot in source.frames():
-                at = shot.captured_mono - start
-                seen.append(Seen(shot.pixels(), monotonic() - start, at))
+            for captured, pixels in pictures(source):
+                seen.append(Seen(pixels, monotonic() - start, captured - start))
                 if len(seen) == count:
                     break
     except CameraError as raised:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from capture.source import open_source
-from tests.capture.reading import PATIENCE, read
+from tests.capture.reading import TERMS, pictures, read
 from tests.pictures import Pixels, number_in, numbered
 from tests.videos import write_video
 
@@ -172,9 +172,9 @@ def test_a_picture_is_shown_about_once_a_second_and_read_again_when_it_changes(
     path = tmp_path / "a.png"
     Image.fromarray(numbered(1)).save(path)
     shown = []
-    with open_source(path.as_uri(), PATIENCE) as source:
-        for shot in source.frames():
-            shown.append((shot.captured_mono, number_in(shot.pixels())))
+    with open_source(path.as_uri(), TERMS) as source:
+        for captured, pixels in pictures(source):
+            shown.append((captured, number_in(pixels)))
             if len(shown) == 1:
                 path.write_bytes(path.read_bytes()[:100])  # somebody has begun to write
             elif len(shown) == 2:

@@ -7,9 +7,9 @@ import pytest
 
 from capture.feed import Pacer
 from capture.health import Opening, backoff_s, judge
-from capture.source import Patience
+from capture.source import Terms
 
-PATIENCE = Patience(open_s=5, stall_s=10)
+TERMS = Terms(open_s=5, stall_s=10)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ PATIENCE = Patience(open_s=5, stall_s=10)
 def test_a_camera_is_judged_by_the_age_of_its_frames(
     camera: Opening, now: float, state: str, error: str
 ) -> None:
-    verdict = judge(camera, now, PATIENCE)
+    verdict = judge(camera, now, TERMS)
     assert (verdict.state, verdict.error) == (state, error)
 
 
@@ -39,8 +39,8 @@ def test_a_camera_is_judged_by_the_age_of_its_frames(
 )
 def test_a_verdict_says_how_long_it_holds(camera: Opening) -> None:
     now, states = 2.0, []
-    while (verdict := judge(camera, now, PATIENCE)).state != "down":
-        assert judge(camera, now + verdict.holds_s - 0.01, PATIENCE).state == verdict.state
+    while (verdict := judge(camera, now, TERMS)).state != "down":
+        assert judge(camera, now + verdict.holds_s - 0.01, TERMS).state == verdict.state
         states.append(verdict.state)
         now += verdict.holds_s + 0.001
     assert len(states) == len(set(states))

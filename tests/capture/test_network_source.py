@@ -11,7 +11,7 @@ import pytest
 
 from bus.jpeg import encode_jpeg
 from capture.source import open_source
-from tests.capture.reading import PATIENCE, Reading, read
+from tests.capture.reading import TERMS, Reading, pictures, read
 from tests.conftest import Run
 from tests.http_server import HttpServer, serve_http
 from tests.pictures import number_in, numbered
@@ -48,9 +48,9 @@ def read_slowly(camera: RtspServer) -> list[int]:
     """How many frames behind each picture was, taking 0.2 s for each, for 2.5 s."""
     late = []
     until = monotonic() + 2.5
-    with open_source(camera.url, PATIENCE) as source:
-        for shot in source.frames():
-            late.append(camera.sent - number_in(shot.pixels()))
+    with open_source(camera.url, TERMS) as source:
+        for _, pixels in pictures(source):
+            late.append(camera.sent - number_in(pixels))
             sleep(0.2)
             if monotonic() > until:
                 return late
@@ -146,9 +146,9 @@ def test_mjpeg_over_http_is_a_camera(run: Run, tmp_path: Path) -> None:
 
 def read_mjpeg(http: HttpServer) -> tuple[Reading, list[int]]:
     late = []
-    with open_source(http.url("live.mjpeg"), PATIENCE) as source:
-        for shot, _ in zip(source.frames(), range(8), strict=False):
-            late.append(http.sent - number_in(shot.pixels()))
+    with open_source(http.url("live.mjpeg"), TERMS) as source:
+        for (_, pixels), _ in zip(pictures(source), range(8), strict=False):
+            late.append(http.sent - number_in(pixels))
     return read(http.url("live.mjpeg"), 1), late
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from bus.errors import BadSettings
+from bus.messages import CameraSpec
 from bus.settings import read
 from capture.settings import CaptureSettings
-from capture.source import Patience
+from capture.source import Terms
 
 
 def settings(**env: str) -> CaptureSettings:
@@ -21,8 +22,10 @@ def test_cameras_are_written_as_id_and_url() -> None:
     assert all(spec.explicit and spec.setting for spec in specs)
 
 
-def test_patience_can_be_set() -> None:
-    assert settings(CAMERA_OPEN_S="2.5", CAMERA_STALL_S="4").patience == Patience(2.5, 4)
+def test_terms_can_be_set_and_a_camera_may_have_its_own_pace() -> None:
+    mine = settings(CAMERA_OPEN_S="2.5", CAMERA_STALL_S="4", CAMERA_FPS="10")
+    assert mine.terms_of(CameraSpec("front", "demo:")) == Terms(2.5, 4, 10)
+    assert mine.terms_of(CameraSpec("front", "demo:", fps=5)) == Terms(2.5, 4, 5)
 
 
 @pytest.mark.parametrize(

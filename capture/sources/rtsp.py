@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from bus.errors import CameraError
 from capture.reasons import reading
-from capture.source import Patience, Shot, Source
+from capture.source import Shot, Source, Terms, Watched
 from capture.video import FORMATS, FPS, Converter, decode, frames_of, is_picture, open_video, paced
 
 # Without `nobuffer`: it throws the first key frame away, and the next may take ten seconds.
@@ -59,13 +59,13 @@ class Lag:
 
 class NetworkCamera:
     def __init__(
-        self, container: InputContainer, video: VideoStream, patience: Patience, live: bool
+        self, container: InputContainer, video: VideoStream, terms: Terms, live: bool
     ) -> None:
-        self._container, self._video, self._patience = container, video, patience
+        self._container, self._video, self._terms = container, video, terms
         self.live, self.codec = live, video.codec_context.name
 
-    def frames(self) -> Iterator[Shot]:
-        with reading(self._patience.stall_s):
+    def frames(self, watched: Watched) -> Iterator[Shot]:
+        with reading(self._terms.stall_s):
             if self.live and self._container.format.name != "hls":  # which comes in pieces
                 yield from self._newest()
             else:
@@ -102,8 +102,8 @@ class NetworkCamera:
             asked = monotonic()
 
     def _check(self, since: float) -> None:
-        if monotonic() - since > self._patience.stall_s:
-            raise CameraError(f"gave no frame for {self._patience.stall_s:g} s")
+        if monotonic() - since > self._terms.stall_s:
+            raise CameraError(f"gave no frame for {self._terms.stall_s:g} s")
 
 
 def _media_s(packet: "Packet[Stream]") -> float | None:
@@ -119,10 +119,10 @@ def is_endless(container: InputContainer) -> bool:
 
 
 @contextmanager
-def open(url: str, patience: Patience) -> Generator[Source]:
+def open(url: str, terms: Terms) -> Generator[Source]:
     rtsp = urlsplit(url).scheme in ("rtsp", "rtsps")
-    with open_video(url, patience, RTSP if rtsp else HTTP) as (container, video):
+    with open_video(url, terms, RTSP if rtsp else HTTP) as (container, video):
         if is_picture(container):
             raise CameraError("a single picture, not a video")
         video.codec_context.flags |= Flags.low_delay
-        yield NetworkCamera(container, video, patience, live=rtsp or is_endless(container))
+        yield NetworkCamera(container, video, terms, live=rtsp or is_endless(container))
