@@ -1,11 +1,11 @@
 """What we answer, in OpenAI's shapes. Pure: time and ids are arguments."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import msgspec
 
 from bus.messages import Finished, FrameUsed
+from bus.times import utc
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -14,11 +14,6 @@ class Identity(msgspec.Struct, frozen=True):
     id: str
     created: int
     model: str
-
-
-def utc(seconds: float) -> str:
-    """ISO 8601 with milliseconds: `2026-11-23T17:20:46.123Z`."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 def completion(identity: Identity, text: str, last: Finished, total_ms: float) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api import cameras, chat, errors, health, metrics, models
+from api import cameras, chat, errors, health, live_stream, metrics, models
 from api.limits import LimitBody
 from api.settings import ApiSettings
 
@@ -13,10 +13,11 @@ def build(settings: ApiSettings) -> FastAPI:
         description="Questions about live cameras, in OpenAI's format.",
         version="0.1.0",
     )
+    app.state.settings = settings
     for prefix in ("/v1", "/api/v1"):  # the second one as the ancestor had it
         app.router.routes.extend(chat.routes(prefix))
         visible = prefix == "/v1"
-        for part in (chat, models, cameras, health):
+        for part in (chat, models, cameras, live_stream, health):
             app.include_router(part.router, prefix=prefix, include_in_schema=visible)
     app.include_router(health.router)
     app.include_router(metrics.router)

@@ -23,7 +23,7 @@ from api.answers import Identity
 from api.image_urls import ImageUrls
 from api.metrics import Metrics
 from api.models import Models
-from api.schemas import ChatRequest, ImagePart, Message
+from api.schemas import ChatRequest, ImagePart, Message, StreamPart, TextPart
 from api.settings import ApiSettings
 from bus import messages as wire
 from bus.errors import BadJob, DeadlineExceeded, EngineError, LookoutError
@@ -32,6 +32,7 @@ from bus.tasks import ended_by, together
 
 DEFAULT_MAX_TOKENS = 512
 
+Picture = wire.StoredPicture | wire.CameraFrames
 Events = AsyncGenerator[wire.Delta | Retried | wire.Finished | wire.Judged]
 
 
@@ -69,20 +70,19 @@ class Chats:
 
     async def _messages(self, messages: list[Message]) -> tuple[wire.Message, ...]:
         """Pictures of all messages are resolved side by side: the slowest one is the price."""
-        urls = {
-            f"messages[{i}].content[{j}].image_url": part.image_url.url
+        parts = {
+            f"messages[{i}].content[{j}].{part.type}": part
             for i, message in enumerate(messages)
             if not isinstance(message.content, str)
             for j, part in enumerate(message.content)
-            if isinstance(part, ImagePart)
+            if not isinstance(part, TextPart)
         }
-        if len(urls) > self.settings.max_pictures:
+        if len(parts) > self.settings.max_pictures:
             raise BadJob(
-                f"{len(urls)} pictures in one request: at most {self.settings.max_pictures}",
+                f"{len(parts)} pictures in one request: at most {self.settings.max_pictures}",
                 param="messages",
             )
-        resolving = [self.images.resolve(url, param) for param, url in urls.items()]
-        pictures = await together(resolving) if resolving else []
+        pictures = await together(self._resolve(part, param) for param, part in parts.items())
         found = iter(pictures)  # in the order of the parts
         return tuple(
             wire.Message(
@@ -90,12 +90,17 @@ class Chats:
                 (wire.Text(message.content),)
                 if isinstance(message.content, str)
                 else tuple(
-                    next(found) if isinstance(part, ImagePart) else wire.Text(part.text)
+                    wire.Text(part.text) if isinstance(part, TextPart) else next(found)
                     for part in message.content
                 ),
             )
             for message in messages
         )
+
+    async def _resolve(self, part: ImagePart | StreamPart, param: str) -> Picture:
+        if isinstance(part, StreamPart):
+            return await self.images.stream(part.stream, param)
+        return await self.images.resolve(part.image_url.url, param)
 
 
 def _sampling(request: ChatRequest) -> wire.Sampling:

@@ -19,6 +19,8 @@ STATUS = {
     "bad_request": 400,
     "model_not_found": 404,
     "camera_not_found": 404,
+    "camera_exists": 409,
+    "not_implemented": 501,
     "bad_image": 400,
     "image_too_large": 413,
     "request_too_large": 413,

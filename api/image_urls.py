@@ -1,27 +1,23 @@
 """
 What the URL of a picture means: bytes to store, or a camera and which of its frames.
 
-Opening cameras for strangers has limits here, and only here: files below configured
-roots, devices of a pattern, private hosts from a list. What the settings or the owner
-registered is not limited.
+What a request may have opened is said in `permits`; a camera that is registered may be
+named by its URL too.
 """
 
 import re
-from collections.abc import Sequence
-from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from api.fetch import Fetcher
+from api.permits import check_camera, check_parts
 from api.pictures import PictureStore
+from api.schemas import MAX_FRAMES, MAX_SPAN_S, Stream
 from api.settings import ApiSettings
 from bus.cameras import CAMERA_ID, Cameras, implicit_id, missing
-from bus.errors import BadJob, LookoutError, Overloaded, Unsupported
+from bus.errors import BadJob, LookoutError, Overloaded
 from bus.messages import CameraFrames, CameraSpec, StoredPicture
 from bus.redis import translated
 
-MAX_FRAMES, MAX_SPAN_S = 8, 10.0
-OPENABLE = ("demo", "file", "rtsp", "rtsps")
-LATER = ("csi", "rtp", "v4l2", "webrtc")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|)")
 
 
@@ -44,24 +40,37 @@ class ImageUrls:
         scheme = url.partition(":")[0].lower() if ":" in url else ""
         if scheme == "data":
             return await self._store.add_data_url(url)
-        url, frames, span_s = split_frames(_checked(url))
-        if scheme in ("http", "https"):
+        check_parts(url)
+        url, frames, span_s = split_frames(url)
+        if scheme in ("http", "https") and not await self._is_registered(url):
             fetched = await self._fetcher.get(url)
             if fetched.data is not None:
                 return await self._store.add(fetched.data)
             camera_id = await self._open(fetched.url)
         elif scheme in ("", "camera"):
             camera_id = await self._registered(re.sub("^camera://", "", url, flags=re.I).strip("/"))
-        elif scheme in OPENABLE:
-            camera_id = await self._open(url)
-        elif scheme in LATER:
-            raise Unsupported(f"{scheme}: cameras cannot be opened by this version yet")
         else:
-            raise BadJob(
-                f"{scheme[:20]}: is no kind of picture or camera: use data:, http(s):, "
-                f"a camera's id, or {', '.join(f'{name}:' for name in OPENABLE)}"
-            )
+            camera_id = await self._open(url)
         return CameraFrames(camera_id, frames, span_s)
+
+    async def stream(self, stream: Stream, param: str) -> CameraFrames:
+        """The ancestor's way to name a camera: several of its frames."""
+        url, frames, span_s = stream.stream_id, stream.frames, stream.span_s
+        try:
+            camera_id = await self._registered(url.strip())
+        except LookoutError as error:
+            error.param = param
+            raise
+        settings = self._settings
+        return CameraFrames(
+            camera_id,
+            settings.stream_frames if frames is None else frames,
+            settings.stream_span_s if span_s is None else span_s,
+        )
+
+    async def _is_registered(self, url: str) -> bool:
+        async with translated():
+            return any(spec.url == url for spec in await self._cameras.wanted())
 
     async def _registered(self, camera_id: str) -> str:
         if not CAMERA_ID.fullmatch(camera_id):
@@ -77,10 +86,11 @@ class ImageUrls:
         return camera_id
 
     async def _open(self, url: str) -> str:
-        await self._permit(url)
         spec = CameraSpec(implicit_id(url), url)
         async with translated():
             known = {wanted.url: wanted.id for wanted in await self._cameras.wanted()}
+            if url not in known:
+                await self._permit(url)
             spec = CameraSpec(known.get(url, spec.id), url)
             status = await self._cameras.get(spec.id)
             if status and status.state == "live":
@@ -97,9 +107,8 @@ class ImageUrls:
         await self._cameras.wait_live(camera_id, self._settings.camera_open_s, tried)
 
     async def _permit(self, url: str) -> None:
+        check_camera(url, self._settings)
         parts = urlsplit(url)
-        if parts.scheme == "file":
-            _permit_file(unquote(parts.path), self._settings.file_roots)
         if parts.scheme in ("http", "https"):
             host = parts.hostname or ""
             if not await self._fetcher.may_open(host, parts.port or 80):
@@ -107,29 +116,6 @@ class ImageUrls:
                     f"{host} serves video: a camera behind http(s) must be registered, "
                     "or its host listed in LOOKOUT_ALLOW_HOSTS"
                 )
-
-
-def _permit_file(name: str, roots: Sequence[str]) -> None:
-    try:
-        path = Path(name).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
-        raise BadJob("file: this is no path") from error
-    if not any(path.is_relative_to(Path(root).resolve()) for root in roots):
-        raise BadJob(
-            "file: cameras in a request must lie below a directory of LOOKOUT_FILE_ROOTS, "
-            "or be registered: lookout up --camera clip=file:///path/clip.mp4"
-        )
-
-
-def _checked(url: str) -> str:
-    """*url* if its parts can be told apart: whatever splits it later may rely on that."""
-    try:
-        urlsplit(url).port  # noqa: B018 - only looked at here
-    except ValueError as error:
-        raise BadJob(  # without the error's words: they may hold half a password
-            "this is no valid URL: write special characters of a password as %40 and the like"
-        ) from error
-    return url
 
 
 def split_frames(url: str) -> tuple[str, int, float]:

@@ -44,7 +44,8 @@ def _refuse_unless(allowed: Callable[[Any], bool], why: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-PART_TYPES = ("text", "image_url")
+PART_TYPES = ("text", "image_url", "stream")
+MAX_FRAMES, MAX_SPAN_S = 8, 10.0  # of one camera in one part
 
 
 class TextPart(Strict):
@@ -69,13 +70,28 @@ class ImagePart(Strict):
     image_url: Annotated[ImageUrl, BeforeValidator(_as_object)]  # or just the URL
 
 
+class Stream(Strict):
+    stream_id: str = Field(min_length=1, max_length=1000)
+    frames: int | None = Field(None, ge=1, le=MAX_FRAMES)
+    span_s: float | None = Field(None, ge=0, le=MAX_SPAN_S)
+
+
+class StreamPart(Strict):
+    """Several frames of a registered camera, as the ancestor's clients ask for them."""
+
+    type: Literal["stream"]
+    stream: Stream
+
+
 def _part_tag(value: Any) -> str:
     kind = value.get("type") if isinstance(value, dict) else getattr(value, "type", None)
     return f"${kind}" if kind in PART_TYPES else "$text"
 
 
 Part = Annotated[
-    Annotated[TextPart, Tag("$text")] | Annotated[ImagePart, Tag("$image_url")],
+    Annotated[TextPart, Tag("$text")]
+    | Annotated[ImagePart, Tag("$image_url")]
+    | Annotated[StreamPart, Tag("$stream")],
     Discriminator(_part_tag),
 ]
 

@@ -19,4 +19,7 @@ class ApiSettings(BusSettings, frozen=True, kw_only=True):
     camera_open_s: float = 10.0  # how long a request waits for its camera to open
     max_cameras: int = 32  # open at once; requests may not open more
     max_pictures: int = 32  # in one request, cameras included
+    devices: tuple[str, ...] = ("/dev/video*", "/dev/v4l/by-id/*", "/dev/v4l/by-path/*")
+    stream_frames: int = 2  # of a `stream` part that does not say
+    stream_span_s: float = 0.0  # over so long; 0: one after the other
     camera_idle_s: float = 300.0  # after that, a camera that only requests named is closed

@@ -15,9 +15,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from bus import names
-from bus.errors import BadSettings, CameraError, CameraStale, CameraTimeout, UnknownCamera
+from bus.errors import (
+    BadSettings,
+    CameraError,
+    CameraExists,
+    CameraStale,
+    CameraTimeout,
+    UnknownCamera,
+)
+from bus.log import mask
 from bus.messages import CameraSpec, decode_camera_spec, encode
 from bus.redis import listen
 
@@ -78,12 +87,15 @@ class Cameras:
             for camera_id in changed:
                 self._changes.pop(camera_id, asyncio.Event()).set()
 
+    def next_change(self, camera_id: str) -> asyncio.Event:
+        """Set when the camera has changed, once."""
+        return self._changes.setdefault(camera_id, asyncio.Event())
+
     async def changed(self, camera_id: str, within_s: float) -> None:
         """Return when the camera changes, or after *within_s*."""
-        event = self._changes.setdefault(camera_id, asyncio.Event())
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
-                await event.wait()
+                await self.next_change(camera_id).wait()
 
     async def get(self, camera_id: str) -> CameraStatus | None:
         """
@@ -98,7 +110,10 @@ class Cameras:
         if spec is None:
             return None
         if not fields:
-            return CameraStatus(id=camera_id, url="", explicit=decode_camera_spec(spec).explicit)
+            wanted = decode_camera_spec(spec)
+            return CameraStatus(
+                id=camera_id, url=mask(wanted.url), name=wanted.name, explicit=wanted.explicit
+            )
         values = {key.decode(): value.decode() for key, value in fields.items()}
         return msgspec.convert(values, CameraStatus, strict=False)
 
@@ -119,6 +134,45 @@ class Cameras:
             pipe.publish(names.CAMERA_COMMANDS, spec.id)
             await pipe.execute()
 
+    async def add(self, spec: CameraSpec) -> None:
+        """Have *spec* opened and kept; raise `CameraExists` when its id is taken."""
+        if not await self._redis.hsetnx(names.CAMERAS, spec.id, encode(spec)):
+            raise CameraExists(f"there is a camera {spec.id!r} already: change it with PATCH")
+        await self._redis.publish(names.CAMERA_COMMANDS, spec.id)
+
+    async def replace(self, spec: CameraSpec) -> None:
+        """Have *spec* instead of the camera of its id: from now on no old frame is used."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(names.CAMERAS, spec.id, encode(spec))
+            self._close(pipe, spec.id)
+            await pipe.execute()
+
+    async def rename(self, spec: CameraSpec) -> None:
+        """Write *spec*, which differs only in what needs no new opening."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hset(names.CAMERAS, spec.id, encode(spec))
+            pipe.publish(names.CAMERA_COMMANDS, spec.id)
+            await pipe.execute()
+
+    async def remove(self, camera_id: str) -> bool:
+        """Have the camera closed and forgotten; False if there was none."""
+        async with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hdel(names.CAMERAS, camera_id)
+            gone = (names.camera_down, names.answer)
+            pipe.unlink(*(name(camera_id) for name in gone))
+            self._close(pipe, camera_id)
+            return bool((await pipe.execute())[0])
+
+    def _close(self, pipe: Pipeline, camera_id: str) -> None:
+        """Take it from its capture process, whose word about it then counts no more."""
+        pipe.unlink(names.camera_lease(camera_id), names.camera(camera_id))
+        pipe.publish(names.CAMERA_COMMANDS, camera_id)
+        pipe.publish(names.CAMERA_EVENTS, camera_id)
+
+    async def spec(self, camera_id: str) -> CameraSpec | None:
+        data: Any = await self._redis.hget(names.CAMERAS, camera_id)
+        return decode_camera_spec(data) if data else None
+
     async def touch(self, camera_id: str, idle_s: float) -> None:
         """Keep an implicit camera open for *idle_s* more; one that is down is tried again."""
         async with self._redis.pipeline(transaction=False) as pipe:
@@ -137,7 +191,7 @@ class Cameras:
         try:
             async with asyncio.timeout(within_s):
                 while True:
-                    changed = self._changes.setdefault(camera_id, asyncio.Event())
+                    changed = self.next_change(camera_id)
                     last = await self.get(camera_id)
                     if last is not None and _settled(last, tried):
                         return last

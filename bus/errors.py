@@ -6,10 +6,12 @@ What can go wrong, as one tree:
   * BadJob                the request can never work
     * UnknownModel
     * UnknownCamera
+    * CameraExists
     * BadImage
       * ImageTooLarge
     * ContextTooLong
     * Unsupported         the engine cannot honour a field of the request
+    * NotBuilt            this version does not have it
   * CameraError           the camera named by a request gives no picture
     * CameraTimeout       not within the time allowed
     * CameraStale         it did, but its newest frame is too old to answer from
@@ -51,6 +53,10 @@ class UnknownCamera(BadJob):
     code = "camera_not_found"
 
 
+class CameraExists(BadJob):
+    code = "camera_exists"
+
+
 class BadImage(BadJob):
     code = "bad_image"
 
@@ -65,6 +71,10 @@ class ContextTooLong(BadJob):
 
 class Unsupported(BadJob):
     code = "unsupported"
+
+
+class NotBuilt(BadJob):
+    code = "not_implemented"
 
 
 class CameraError(LookoutError):

@@ -7,13 +7,14 @@ import sys
 from datetime import UTC, datetime
 
 # To the last @: whoever writes an @ or a / into a password unescaped has it masked all the same.
+MASK = "***"
 _CREDENTIALS = re.compile(r"(?<=://)[^\s\"'<>?]*@")
 _IN_QUERY = re.compile(r"(?i)(?<=[?&/;])(pass|password|passwd|pwd|token|secret|key)=[^&\s\"'<>]*")
 
 
 def mask(text: str) -> str:
     """*text* without the passwords of the URLs in it: `rtsp://***@10.0.0.5/`, `?pwd=***`."""
-    return _IN_QUERY.sub(r"\1=***", _CREDENTIALS.sub("***@", text))
+    return _IN_QUERY.sub(rf"\1={MASK}", _CREDENTIALS.sub(f"{MASK}@", text))
 
 
 class _Masked(logging.Formatter):

@@ -9,6 +9,7 @@ WORKERS = "workers"  # consumer group on every lane
 WORKER_LIST = "lookout:workers"  # set: ids of inference processes, dead ones among them
 CANCEL = "lookout:cancel"  # channel: ids of jobs whose client is gone
 CAMERAS = "lookout:cameras"  # hash: id -> CameraSpec, the cameras that shall be open
+CAPTURES = "lookout:captures"  # sorted set: capture processes, by when they last looked, unix s
 CAMERA_COMMANDS = "lookout:camera-commands"  # channel: something in CAMERAS changed
 CAMERA_EVENTS = "lookout:camera-events"  # channel: ids of cameras whose state changed
 ALERTS = "lookout:alerts"  # channel: alert events as JSON, for whoever subscribes

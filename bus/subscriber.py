@@ -24,7 +24,8 @@ from bus.ring import RingReader
 
 STALE_S, STALE_FRAMES = 3.0, 3.0  # whichever is longer
 LOOK_AGAIN_S = 1.0  # without a frame: has another process taken the camera over?
-FORGET_S = 60.0  # a camera nobody asks about is not listened to
+CHECK_S = 1.0  # how long a link is believed, unless the camera is said to have changed
+FORGET_S = 30.0  # a camera nobody asks about is not listened to, so that it may rest
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,22 @@ class _Link:
     ) -> None:
         self.instance, self.endpoint = status.instance, status.endpoint
         self.used = monotonic()
-        self.fps = status.fps
+        self._checked, self._changed, self._fps = 0.0, asyncio.Event(), 0.0
         self._socket, self._topic, self._ring = socket, topic, ring
         self._now: zmq.Socket[bytes] = zmq.Socket.shadow(socket)  # the same one, without waiting
         self._message: bytes | None = None
 
+    def check(self, status: CameraStatus, changed: asyncio.Event) -> None:
+        """Note that it fits *status*, which holds until *changed*."""
+        self._checked, self._changed, self._fps = monotonic(), changed, status.fps_in
+
+    @property
+    def is_current(self) -> bool:
+        return not self._changed.is_set() and monotonic() - self._checked < CHECK_S
+
     def is_fresh(self, frame: Frame) -> bool:
         """A slow camera may take its time; of another one, an old frame is a sign of trouble."""
-        return frame.age_s < max(STALE_S, STALE_FRAMES / self.fps if self.fps else 0.0)
+        return frame.age_s < max(STALE_S, STALE_FRAMES / self._fps if self._fps else 0.0)
 
     async def newest(self, after: float, within_s: float) -> Frame | None:
         """The newest frame captured after *after*; the next one, if it comes *within_s*."""
@@ -128,6 +137,7 @@ class FrameSubscriber:
     def __init__(self, cameras: Cameras, run_dir: str, context: zmq.asyncio.Context) -> None:
         self._cameras, self._run_dir, self._context = cameras, run_dir, context
         self._links: dict[str, _Link] = {}
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def newest(self, camera: str, within_s: float, after: float = 0.0) -> Frame:
         """
@@ -159,6 +169,15 @@ class FrameSubscriber:
 
     async def _link(self, camera: str) -> _Link | None:
         """A link to *camera* as it is now; None while it has no frames yet."""
+        link = self._links.get(camera)
+        if link is None or not link.is_current:
+            link = await self._renew(camera)
+        if link:
+            link.used = monotonic()
+        return link
+
+    async def _renew(self, camera: str) -> _Link | None:
+        changed = self._cameras.next_change(camera)  # before the question, not to miss one
         status = await self._cameras.get(camera)
         if status is None:
             raise missing(camera)
@@ -173,17 +192,27 @@ class FrameSubscriber:
         if link is None and status.instance:
             link = _open_link(self._context, status, self._run_dir)
         if link:
-            link.used, link.fps = monotonic(), status.fps
+            link.check(status, changed)
             self._links[camera] = link
-        self._forget_unused()
+            self._forget_later()
         return link
 
+    def _forget_later(self) -> None:
+        if self._forgetting is None:
+            loop = asyncio.get_running_loop()
+            self._forgetting = loop.call_later(FORGET_S / 2, self._forget_unused)
+
     def _forget_unused(self) -> None:
+        self._forgetting = None
         for camera, link in list(self._links.items()):
             if monotonic() - link.used > FORGET_S:
                 self._links.pop(camera).close()
+        if self._links:
+            self._forget_later()
 
     def close(self) -> None:
+        if self._forgetting:
+            self._forgetting.cancel()
         for link in self._links.values():
             link.close()
 

@@ -23,6 +23,7 @@ from bus.messages import CameraSpec
 from bus.process import run
 from bus.redis import open_redis
 from bus.tasks import background
+from capture.announce import Announcer
 from capture.camera import Camera
 from capture.feed import Feed
 from capture.leftovers import Leftovers
@@ -43,7 +44,6 @@ class Builder:
         status = CameraStatus(
             id=spec.id,
             url=mask(spec.url),
-            name=spec.name,
             owner=self._settings.process,
             endpoint=self._publisher.endpoint,
             remote=reachable(self._publisher.remote),
@@ -77,7 +77,8 @@ async def main(settings: CaptureSettings, stop: asyncio.Event) -> None:
         open_publisher(settings.run_dir, settings.process, settings.frames_tcp) as publisher,
     ):
         registry = Registry(redis, settings.process, settings.specs())
-        service = Service(redis, registry, Builder(settings, publisher).camera)
+        announcer = Announcer(redis, settings.camera_down_s)
+        service = Service(redis, registry, announcer, Builder(settings, publisher).camera)
 
         def heartbeat() -> dict[str, str]:
             return {"id": settings.process, "cameras": " ".join(service.cameras)}

@@ -7,6 +7,7 @@ one. What is read and changed together is a script, for others change it meanwhi
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from time import monotonic, time
 
 import msgspec
 from redis.asyncio import Redis
@@ -14,9 +15,12 @@ from redis.asyncio import Redis
 from bus import names
 from bus.cameras import CameraStatus
 from bus.messages import CameraSpec, decode_camera_spec, encode
+from capture.share import choose
 
 LEASE_MS = 5_000  # a dead process's cameras are taken over after so long
 STATUS_MS = 10_000  # and what it said of them is forgotten
+ORPHAN_S = 2.5  # a camera that nobody has taken for so long is anybody's
+APART_S = 3.0  # between two cameras that are given up for others to take
 SETTING_MS = 60_000  # how long a setting's camera outlives the last process with that setting
 
 TAKE = """
@@ -63,15 +67,19 @@ class Registry:
     def __init__(self, redis: Redis, process: str, settings: Iterable[CameraSpec]) -> None:
         self._redis, self._process = redis, process
         self._settings, self._registered = tuple(settings), False
+        self._free_since: dict[str, float] = {}  # monotonic seconds
+        self._gave_up = 0.0
 
     async def ours(self) -> dict[str, CameraSpec]:
         """
-        The cameras we hold or have just taken, by id.
+        The cameras we hold or have just taken, by id; our share, if there are other processes.
 
         Implicit ones that nobody uses are struck off; so are those of a setting that no
         process has any more.
         """
         specs = dict(_readable(await self._entries()))
+        chosen = await self._choose([spec.id for spec in specs.values()])
+        specs = {data: spec for data, spec in specs.items() if spec.id in chosen}
         async with self._redis.pipeline(transaction=False) as pipe:
             for data, spec in specs.items():
                 keys = names.camera_lease(spec.id), names.camera_used(spec.id), names.CAMERAS
@@ -80,6 +88,32 @@ class Registry:
                 pipe.eval(TAKE, len(keys), *keys, *args)
             taken = await pipe.execute()
         return {spec.id: spec for spec, ours in zip(specs.values(), taken, strict=True) if ours}
+
+    async def _choose(self, cameras: list[str]) -> set[str]:
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.zadd(names.CAPTURES, {self._process: time()})
+            pipe.zremrangebyscore(names.CAPTURES, 0, time() - LEASE_MS / 1000)
+            pipe.zcard(names.CAPTURES)
+            for camera in cameras:
+                pipe.get(names.camera_lease(camera))
+            _, _, processes, *leases = await pipe.execute()
+        owners = {c: (lease or b"").decode() for c, lease in zip(cameras, leases, strict=True)}
+        now = monotonic()
+        self._free_since = {
+            camera: self._free_since.get(camera, now) for camera in cameras if not owners[camera]
+        }
+        orphans = {c for c, since in self._free_since.items() if now - since > ORPHAN_S}
+        chosen = choose(owners, self._process, processes, orphans)
+        ours = {camera for camera, owner in owners.items() if owner == self._process}
+        if not ours <= chosen:
+            if now - self._gave_up < APART_S:
+                return chosen | ours
+            self._gave_up = now
+        return chosen
+
+    async def leave(self) -> None:
+        """We shall hold no camera any more."""
+        await self._redis.zrem(names.CAPTURES, self._process)
 
     async def _entries(self) -> list[bytes]:
         """

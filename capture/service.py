@@ -20,6 +20,7 @@ from bus.cameras import CameraStatus
 from bus.messages import CameraSpec
 from bus.redis import listen
 from bus.tasks import background
+from capture.announce import Announcer
 from capture.camera import Camera
 from capture.registry import Registry
 
@@ -46,8 +47,11 @@ class Kept:
 class Service:
     """`run` until told to stop."""
 
-    def __init__(self, redis: Redis, registry: Registry, build: Build) -> None:
+    def __init__(
+        self, redis: Redis, registry: Registry, announcer: Announcer, build: Build
+    ) -> None:
         self._redis, self._registry, self._build = redis, registry, build
+        self._announcer = announcer
         self._kept: dict[str, Kept] = {}
         self._wake = asyncio.Event()
 
@@ -61,6 +65,9 @@ class Service:
                 await stop.wait()
             for kept in self._kept.values():
                 kept.task.cancel()
+            with suppress(TimeoutError, RedisError):
+                async with asyncio.timeout(RELEASE_S):
+                    await self._registry.leave()
 
     async def _listen(self) -> None:
         async for message in listen(self._redis, names.CAMERA_COMMANDS):
@@ -88,7 +95,7 @@ class Service:
         ours = await self._registry.ours()
         for kept in self._kept.values():
             spec = ours.get(kept.spec.id)
-            if spec and spec.url == kept.spec.url:
+            if spec and _same_opening(spec, kept.spec):
                 kept.spec = spec
             elif not kept.closing:
                 kept.closing = kept.task.cancel()
@@ -112,6 +119,7 @@ class Service:
                 async with asyncio.timeout(RELEASE_S):
                     await self._registry.release(kept.spec.id)
             del self._kept[kept.spec.id]
+            self._announcer.forget(kept.spec.id)
             log.info("camera closed id=%s", kept.spec.id)
             self._wake.set()
 
@@ -123,10 +131,17 @@ class Service:
         await self._registry.tell(zip(statuses, news, strict=True))
         for one, change in zip(kept, changes, strict=True):
             one.told = change
+        for status in statuses:
+            await self._announcer.look(status)
+
+
+def _same_opening(one: CameraSpec, other: CameraSpec) -> bool:
+    return (one.url, one.fps) == (other.url, other.fps)
 
 
 def _status(kept: Kept) -> CameraStatus:
-    return msgspec.structs.replace(kept.camera.status(), explicit=kept.spec.explicit)
+    spec = kept.spec
+    return msgspec.structs.replace(kept.camera.status(), explicit=spec.explicit, name=spec.name)
 
 
 def _without_numbers(status: CameraStatus) -> CameraStatus:

@@ -21,6 +21,7 @@ class CaptureSettings(BusSettings, frozen=True, kw_only=True):
     camera_fps: Annotated[float, Meta(ge=1, le=120)] = 15.0  # at most so many published of each
     camera_open_s: Seconds = 10.0
     camera_stall_s: Seconds = 10.0  # without a frame for so long, a camera is opened anew
+    camera_down_s: Annotated[float, Meta(ge=0, le=3600)] = 10.0  # lost so long, it is announced
     hwaccel: str = "auto"  # hardware that decodes: auto, none, or FFmpeg's name of it
     csi_command: str = ""  # reads a CSI camera, instead of what is found installed
     frames_tcp: str = ""  # `tcp://10.0.0.7:5600`: where readers on other hosts get pictures

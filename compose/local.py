@@ -83,6 +83,7 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
 async def _forget(redis: Redis, process: str) -> None:
     try:
         await redis.unlink(names.process(process), names.replies(process))
+        await redis.zrem(names.CAPTURES, process)
         cameras: list[Any] = await redis.hkeys(names.CAMERAS)
         for lease in (names.camera_lease(camera.decode()) for camera in cameras):
             if await redis.get(lease) == process.encode():

@@ -5,8 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +15,7 @@ import pytest
 from bus.frames import socket_dir
 from compose.ports import free_port
 from tests.stack import Stack, command_line, descendants, running
+from tests.waiting import until
 
 T = TypeVar("T")
 
@@ -40,14 +39,6 @@ def look(stack: Stack, camera: str = "demo") -> dict[str, Any]:
 def text_of(answer: httpx.Response) -> str:
     assert answer.status_code == 200, answer.text
     return str(answer.json()["choices"][0]["message"]["content"])
-
-
-def until(is_so: Callable[[], T], within_s: float = 30.0) -> T:
-    deadline = time.monotonic() + within_s
-    while not (value := is_so()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return value
 
 
 def busy(stack: Stack) -> int:

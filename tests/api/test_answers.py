@@ -4,8 +4,9 @@ import hypothesis.strategies as st
 from hypothesis import given
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
-from api.answers import Identity, chunk, completion, utc
+from api.answers import Identity, chunk, completion
 from bus.messages import Finished, FrameUsed, Timings
+from bus.times import utc
 
 IDENTITY = Identity("chatcmpl-1", 1_795_456_328, "echo")
 FRAME = FrameUsed("front", 17, 1_795_456_327.25, 12.5, 1280, 720)

@@ -213,10 +213,35 @@ def test_what_is_neither_picture_nor_camera_is_refused(lookout: httpx.Client, ur
     refused(answer, 404 if code == "camera_not_found" else 400, code, PARAM)
 
 
-@pytest.mark.parametrize("url", ["v4l2:///dev/video0", "csi://0", "rtp://host", "webrtc://host"])
-def test_cameras_of_a_later_version_are_refused_by_kind(lookout: httpx.Client, url: str) -> None:
-    reason = refused(ask(lookout, image(url)), 400, "unsupported", PARAM)
-    assert url.partition(":")[0] in reason
+def test_a_kind_of_camera_that_nobody_here_opens_is_said_not_to_be_there(
+    lookout: httpx.Client,
+) -> None:
+    assert "rtsp:" in refused(ask(lookout, image("webrtc://host")), 501, "not_implemented", PARAM)
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("v4l2:///etc/passwd", "LOOKOUT_DEVICES"),
+        ("v4l2:///dev/video0/../../etc/passwd", "LOOKOUT_DEVICES"),
+        ("v4l2:///dev/mem", "LOOKOUT_DEVICES"),
+        ("pipe:cat /etc/passwd", "settings"),
+        ("rtp:///etc/camera.sdp", "LOOKOUT_FILE_ROOTS"),
+        ("rtsp:///no-host", "names no host"),
+    ],
+)
+def test_a_request_cannot_name_any_device_command_or_file(
+    lookout: httpx.Client, url: str, hint: str
+) -> None:
+    assert hint in refused(ask(lookout, image(url)), 400, "bad_request", PARAM)
+    answer = lookout.post("/v1/cameras", json={"url": url})
+    assert hint in refused(answer, 400, "bad_request", "url")
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "[fd00:ec2::254]", "[::ffff:169.254.169.254]"])
+def test_metadata_addresses_are_no_cameras(lookout: httpx.Client, host: str) -> None:
+    reason = refused(ask(lookout, image(f"rtsp://{host}/latest")), 502, "camera_error", PARAM)
+    assert "metadata" in reason
 
 
 def test_files_are_opened_below_the_configured_directories_only(

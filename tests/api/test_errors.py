@@ -15,9 +15,11 @@ from tests.api.conftest import Tight, openai_client
 CLASSES: dict[int, type[openai.APIStatusError]] = {
     400: openai.BadRequestError,
     404: openai.NotFoundError,
+    409: openai.ConflictError,
     413: openai.APIStatusError,
     429: openai.RateLimitError,
     500: openai.InternalServerError,
+    501: openai.InternalServerError,
     502: openai.InternalServerError,
     503: openai.InternalServerError,
     504: openai.InternalServerError,
@@ -172,7 +174,7 @@ def test_a_stream_that_cannot_begin_has_the_status_of_its_error(lookout: httpx.C
         ("GET", "/v1/%00%ff%2e%2e/etc", 404, "not_found"),
         ("GET", CHAT, 405, None),
         ("DELETE", "/v1/models", 405, None),
-        ("POST", "/v1/cameras", 405, None),
+        ("PUT", "/v1/cameras", 405, None),
     ],
 )
 def test_what_is_not_there_is_said_in_the_same_shape(

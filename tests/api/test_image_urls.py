@@ -6,7 +6,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from api.image_urls import MAX_FRAMES, MAX_SPAN_S, split_frames
+from api.image_urls import split_frames
+from api.schemas import MAX_FRAMES, MAX_SPAN_S
 from bus.errors import BadJob
 
 BASES = ["demo:", "demo", "camera://front", "rtsp://u:p@10.0.0.5:554/s1", "file:///a/b%20c.mp4"]
