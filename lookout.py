@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_up(commands.add_parser("up", help="run everything on this machine until Ctrl-C"))
     _add_ask(commands.add_parser("ask", help="ask one question about a camera or a picture"))
+    _add_cameras(commands.add_parser("cameras", help="add, list, remove, try and find cameras"))
     commands.add_parser("doctor", help="say what works here, and what to do about the rest")
     commands.add_parser("demo", help="ask the demo camera, and check the answers")
     return parser
@@ -59,6 +60,9 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="ID=URL",
     )
+    option(
+        "--settings", "LOOKOUT_SETTINGS", "a TOML file with settings and cameras", metavar="FILE"
+    )
     option("--model", "LOOKOUT_MODEL", "engine and model: openvino:/path/to/model", metavar="URL")
     option(
         "--redis-port",
@@ -74,6 +78,25 @@ def _add_ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("question", help='in plain words: "Is there a person at the gate?"')
     parser.add_argument("--server", default=_server(), help="address of the running stack")
     parser.add_argument("--model", default="default", help="which of the served models")
+
+
+def _add_cameras(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="every camera and how it is")
+    add = actions.add_parser("add", help="keep a camera open from now on")
+    add.add_argument("id", help="its name in questions: front")
+    add.add_argument("url", help="rtsp://user:password@10.0.0.5/stream1, v4l2:///dev/video0, …")
+    add.add_argument("--name", default="", help="how people call it")
+    add.add_argument("--fps", type=float, help="frames per second to publish at most")
+    remove = actions.add_parser("rm", help="close a camera and forget it")
+    remove.add_argument("id")
+    probe = actions.add_parser("probe", help="open a camera from here, without the stack, and tell")
+    probe.add_argument("url")
+    probe.add_argument("--seconds", type=float, default=5.0, help="how long to watch it")
+    probe.add_argument("--save", metavar="FILE", help="keep a picture as a JPEG file")
+    discover = actions.add_parser("discover", help="find cameras on this machine and the network")
+    discover.add_argument("--seconds", type=float, default=3.0, help="how long to wait for them")
 
 
 def _server() -> str:

@@ -2,13 +2,16 @@
 Settings from the environment: `LOOKOUT_PORT=9001` fills the field `port`.
 
 `REDIS_URL` keeps its usual name. A tuple is written with spaces between its items.
+What the environment does not say may stand in the TOML file that LOOKOUT_SETTINGS names,
+under the names of the fields: `port = 9001`.
 """
 
 import os
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -28,6 +31,7 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What every process needs to meet the others."""
 
     redis_url: str = "redis://127.0.0.1:6379/0"
+    settings: str = ""  # a file with more of them
     run_dir: str = msgspec.field(default_factory=default_run_dir)
     process: str = ""  # id of this process; made from name and pid when empty
     log_level: str = "INFO"
@@ -41,22 +45,39 @@ def variable(field: str) -> str:
 
 def read(kind: type[T], env: Mapping[str, str] = os.environ) -> T:
     """
-    Fill *kind* from *env*; a variable that is unset or empty keeps its default.
+    Fill *kind* from *env*, then from its settings file, then with defaults.
 
-    Raise `BadSettings` that names the variable when a value does not fit.
+    Raise `BadSettings` that names the variable, or the key of the file, that does not fit.
     """
-    values: dict[str, object] = {}
+    file = env.get(variable("settings"), "")
+    values: dict[str, object] = dict(read_file(file)) if file else {}
+    given = set[str]()
     for field, hint in get_type_hints(kind).items():
-        text = env.get(variable(field), "")
-        if text:
-            values[field] = text.split() if get_origin(hint) is tuple else text
+        if text := env.get(variable(field), ""):
+            values[field] = text.split() if _is_list(hint) else text
+            given.add(field)
     try:
         return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise BadSettings(_explain(str(error))) from error
+        raise BadSettings(_explain(str(error), given, file)) from error
 
 
-def _explain(error: str) -> str:
-    """`Expected `int`, got `str` - at `$.port`` in terms of the variable."""
+def read_file(file: str) -> dict[str, Any]:
+    """The keys of a settings file, whatever they are."""
+    try:
+        return tomllib.loads(Path(file).read_text())
+    except (OSError, ValueError) as error:
+        raise BadSettings(f"LOOKOUT_SETTINGS: {file}: {error}") from error
+
+
+def _is_list(hint: object) -> bool:
+    return get_origin(hint) is tuple or any(get_origin(part) is tuple for part in get_args(hint))
+
+
+def _explain(error: str, given: set[str], file: str) -> str:
+    """`Expected `int`, got `str` - at `$.port`` in terms of the variable, or of the file."""
     reason, _, path = error.partition(" - at `$.")
-    return f"{variable(path.rstrip('`'))}: {reason[:1].lower()}{reason[1:]}"
+    path = path.rstrip("`")
+    field = path.partition(".")[0].partition("[")[0]
+    place = variable(field) if field in given or not file else f"{file}: {path}"
+    return f"{place}: {reason[:1].lower()}{reason[1:]}"

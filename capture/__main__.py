@@ -49,7 +49,7 @@ class Builder:
             remote=reachable(self._publisher.remote),
             since=time(),
         )
-        terms = self._settings.terms_of(spec)
+        terms = self._settings.terms(spec.fps)
         return Camera(status, partial(self._feed, spec, terms), terms, changed)
 
     def _feed(self, spec: CameraSpec, terms: Terms, woken: Callable[[], object]) -> Feed:

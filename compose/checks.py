@@ -24,12 +24,13 @@ from bus.redis import AWAY, open_redis
 from bus.settings import read
 from capture.settings import CaptureSettings
 from capture.source import Terms, first_picture, open_source
-from compose import valkey
+from compose import discovery, valkey
 from compose.ports import is_free
 from compose.settings import LocalSettings
 from inference.engine import Turn, engine_module
 from inference.settings import InferenceSettings
 
+DISCOVER_S = 1.5
 RING_MB = 50  # frames of one 1080p camera
 OLDEST_REDIS = (6, 2)
 
@@ -151,13 +152,11 @@ async def _one_answer(url: str) -> str:
 
 
 def cameras(settings: LocalSettings) -> Findings:
-    """One frame from every camera of the settings, and the devices that could be cameras."""
+    """One frame from every camera of the settings; then what else could be a camera."""
     for spec in read(CaptureSettings).specs():
         yield _try_camera(spec.id, spec.url)
-    for device in sorted(Path("/dev").glob("video*")):
-        readable = os.access(device, os.R_OK)
-        text = str(device) if readable else f"{device}: this user may not read it"
-        yield Finding("device", "look", f"{text}; v4l2: cameras come with a later version")
+    for found in discovery.lines(DISCOVER_S):
+        yield Finding("found", "look", found)
 
 
 def _try_camera(name: str, url: str) -> Finding:

@@ -19,6 +19,7 @@ from bus.redis import AWAY, open_redis
 from bus.tasks import background
 from compose import valkey
 from compose.settings import LocalSettings
+from compose.settings_file import check_keys
 from compose.supervisor import Supervised, service
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ ROOT = Path(__file__).parents[1]
 
 async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
     """Run everything until *stop*; print `ready` and the address once it answers."""
+    if settings.settings:
+        check_keys(settings.settings)
     with (
         _only_one("LOOKOUT_DATA_DIR", settings.data_dir),
         _only_one("LOOKOUT_RUN_DIR", settings.run_dir),
@@ -61,10 +64,11 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
         "LOOKOUT_RUN_DIR": settings.run_dir,
         "LOOKOUT_HOST": settings.host,
         "LOOKOUT_PORT": str(settings.port),
-        "LOOKOUT_CAMERAS": " ".join(settings.cameras or ("demo=demo:",)),
         "LOOKOUT_FILE_ROOTS": " ".join(roots),
         "PYTHONPATH": str(ROOT),
     }
+    if settings.cameras is None:
+        env["LOOKOUT_CAMERAS"] = "demo=demo:"
 
     async def bury(process: str) -> None:
         """Tell at once what the end of a heartbeat would tell seconds later."""

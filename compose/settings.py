@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from bus.settings import BusSettings
+from capture.settings import Cameras
 
 
 def default_data_dir() -> str:
@@ -19,5 +20,5 @@ class LocalSettings(BusSettings, frozen=True, kw_only=True):
     data_dir: str = msgspec.field(default_factory=default_data_dir)
     host: str = "127.0.0.1"
     port: int = 9000
-    cameras: tuple[str, ...] = ()
+    cameras: Cameras | None = None
     file_roots: tuple[str, ...] = ()

@@ -3,7 +3,6 @@
 import pytest
 
 from bus.errors import BadSettings
-from bus.messages import CameraSpec
 from bus.settings import read
 from capture.settings import CaptureSettings
 from capture.source import Terms
@@ -24,8 +23,8 @@ def test_cameras_are_written_as_id_and_url() -> None:
 
 def test_terms_can_be_set_and_a_camera_may_have_its_own_pace() -> None:
     mine = settings(CAMERA_OPEN_S="2.5", CAMERA_STALL_S="4", CAMERA_FPS="10")
-    assert mine.terms_of(CameraSpec("front", "demo:")) == Terms(2.5, 4, 10)
-    assert mine.terms_of(CameraSpec("front", "demo:", fps=5)) == Terms(2.5, 4, 5)
+    assert mine.terms() == Terms(2.5, 4, 10)
+    assert mine.terms(fps=5) == Terms(2.5, 4, 5)
 
 
 @pytest.mark.parametrize(
