@@ -20,7 +20,7 @@ from capture.share import choose
 LEASE_MS = 5_000  # a dead process's cameras are taken over after so long
 STATUS_MS = 10_000  # and what it said of them is forgotten
 ORPHAN_S = 2.5  # a camera that nobody has taken for so long is anybody's
-APART_S = 3.0  # between two cameras that are given up for others to take
+SURPLUS_S = 5.0  # more than our share for so long, and one is given up for others to take
 SETTING_MS = 60_000  # how long a setting's camera outlives the last process with that setting
 
 TAKE = """
@@ -68,7 +68,7 @@ class Registry:
         self._redis, self._process = redis, process
         self._settings, self._registered = tuple(settings), False
         self._free_since: dict[str, float] = {}  # monotonic seconds
-        self._gave_up = 0.0
+        self._balanced = monotonic()  # when we last had no surplus, or gave up a part of it
 
     async def ours(self) -> dict[str, CameraSpec]:
         """
@@ -105,10 +105,9 @@ class Registry:
         orphans = {c for c, since in self._free_since.items() if now - since > ORPHAN_S}
         chosen = choose(owners, self._process, processes, orphans)
         ours = {camera for camera, owner in owners.items() if owner == self._process}
-        if not ours <= chosen:
-            if now - self._gave_up < APART_S:
-                return chosen | ours
-            self._gave_up = now
+        if not ours <= chosen and now - self._balanced < SURPLUS_S:
+            return chosen | ours
+        self._balanced = now
         return chosen
 
     async def leave(self) -> None:

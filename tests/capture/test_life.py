@@ -73,7 +73,7 @@ def test_two_processes_never_open_the_same_camera_and_one_takes_over(
             for name in ids:
                 await we.want(name, camera.url)
             owners = {(await we.cameras.wait_live(name, 10)).owner for name in ids}
-            assert (camera.played, camera.watched) == (6, 6)
+            assert camera.watched == 6
             first = await we.cameras.wait_live("front0", 10)
             dying = one if f"-{one.process.pid}-" in first.owner else other
             left = other if dying is one else one
@@ -81,6 +81,7 @@ def test_two_processes_never_open_the_same_camera_and_one_takes_over(
             for lease in map(names.camera_lease, ids):
                 assert 0 < await we.redis.pttl(lease) <= 5_000
                 await we.redis.pexpire(lease, 1)  # five seconds later
+            await we.redis.delete(names.CAPTURES)  # as well
             again = await we.until("front0", lambda now: owner_of(now) not in (first.owner, ""))
             assert f"-{left.process.pid}-" in again.owner
             for name in ids:
