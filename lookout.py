@@ -65,6 +65,13 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     )
     option("--model", "LOOKOUT_MODEL", "engine and model: openvino:/path/to/model", metavar="URL")
     option(
+        "--preview-port",
+        "LOOKOUT_PREVIEW_PORT",
+        "RTSP port for players, 5011; 0: none",
+        type=int,
+        metavar="N",
+    )
+    option(
         "--redis-port",
         "LOOKOUT_REDIS_PORT",
         "also serve the embedded Valkey on this loopback port",

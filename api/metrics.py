@@ -18,6 +18,17 @@ WAIT_S = 1.0  # for Redis; whoever scrapes has no patience
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 
 
+CAMERA_GAUGES = {
+    "live": "1 while frames come",
+    "fps": "Frames published per second; fewer while nobody watches",
+    "fps_in": "Frames that arrive per second",
+    "last_frame_timestamp_seconds": "When the newest frame arrived, unix seconds",
+    "attempts": "Times it was opened, since its process has it",
+    "reconnects": "Times it came back, since its process has it",
+    "drops": "Frames that came damaged or too fast, since its process has it",
+}
+
+
 class Metrics:
     """Counters of this process."""
 
@@ -68,17 +79,13 @@ class Metrics:
 def _reported(cameras: Iterable[CameraStatus], workers: Iterable[WorkerInfo]) -> bytes:
     """Gauges of what others report, made anew each time: what is gone leaves no series."""
     registry = CollectorRegistry()
-    live = Gauge("lookout_camera_live", "1 while frames come", ["camera"], registry=registry)
-    fps = Gauge("lookout_camera_fps", "Frames published per s", ["camera"], registry=registry)
-    last = Gauge(
-        "lookout_camera_last_frame_timestamp_seconds", "Unix s", ["camera"], registry=registry
-    )
-    attempts = Gauge("lookout_camera_attempts", "Times opened", ["camera"], registry=registry)
+    gauges = {
+        name: Gauge(f"lookout_camera_{name}", text, ["camera"], registry=registry)
+        for name, text in CAMERA_GAUGES.items()
+    }
     for camera in cameras:
-        live.labels(camera.id).set(camera.state == "live")
-        fps.labels(camera.id).set(camera.fps)
-        last.labels(camera.id).set(camera.last_frame_at)
-        attempts.labels(camera.id).set(camera.attempts)
+        for name, gauge in gauges.items():
+            gauge.labels(camera.id).set(_number(camera, name))
     labels = ["model", "worker"]
     slots = Gauge("lookout_worker_slots", "Jobs it can run at once", labels, registry=registry)
     busy = Gauge("lookout_worker_busy", "Jobs it runs", labels, registry=registry)
@@ -88,6 +95,13 @@ def _reported(cameras: Iterable[CameraStatus], workers: Iterable[WorkerInfo]) ->
         busy.labels(worker.model, worker.id).set(worker.busy)
         done.labels(worker.model, worker.id).set(worker.done)
     return generate_latest(registry)
+
+
+def _number(camera: CameraStatus, gauge: str) -> float:
+    if gauge == "live":
+        return float(camera.state == "live")
+    field = "last_frame_at" if gauge == "last_frame_timestamp_seconds" else gauge
+    return float(getattr(camera, field))
 
 
 router = APIRouter()

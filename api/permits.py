@@ -27,7 +27,8 @@ def check_camera(url: str, settings: ApiSettings) -> None:
     if parts.scheme == "webrtc":
         raise NotBuilt("webrtc: cameras cannot be opened: use the camera's rtsp: address")
     if parts.scheme not in OPENABLE:
-        raise BadJob(f"{parts.scheme[:20]}: is no kind of camera: use one of {', '.join(OPENABLE)}")
+        kinds = ", ".join(f"{kind}:" for kind in OPENABLE)
+        raise BadJob(f"{parts.scheme[:20]}: is no kind of picture or camera: use {kinds}")
     if parts.scheme in NETWORK and not parts.hostname:
         raise BadJob(f"the camera's URL names no host: write {parts.scheme}://host/path")
     if parts.scheme == "file" or (parts.scheme == "rtp" and not parts.hostname):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 from redis.asyncio import Redis
 
 from bus import names
@@ -18,14 +19,16 @@ from bus.frames import leave_socket_dir, socket_dir
 from bus.redis import AWAY, open_redis
 from bus.tasks import background
 from compose import valkey
+from compose.ports import is_free
 from compose.settings import LocalSettings
 from compose.settings_file import check_keys
 from compose.supervisor import Supervised, service
+from preview.settings import PreviewSettings
 
 log = logging.getLogger(__name__)
 
 # In the order in which they stop: whoever asks before whoever answers.
-STOP_S = {"api": 6.5, "inference": 1.0, "capture": 1.0, "redis": 1.0}
+STOP_S = {"api": 6.0, "inference": 1.0, "preview": 0.5, "capture": 1.0, "redis": 1.0}
 ROOT = Path(__file__).parents[1]
 
 
@@ -37,6 +40,7 @@ async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
         _only_one("LOOKOUT_DATA_DIR", settings.data_dir),
         _only_one("LOOKOUT_RUN_DIR", settings.run_dir),
     ):
+        settings = msgspec.structs.replace(settings, preview_port=_preview_port(settings))
         stack = _stack(settings)
         runs = [part.run() for part in stack if part.name != "redis"]
         redis = next((part for part in stack if part.name == "redis"), None)
@@ -65,6 +69,8 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
         "LOOKOUT_HOST": settings.host,
         "LOOKOUT_PORT": str(settings.port),
         "LOOKOUT_FILE_ROOTS": " ".join(roots),
+        "LOOKOUT_PREVIEW_HOST": settings.preview_host or settings.host,
+        "LOOKOUT_PREVIEW_PORT": str(settings.preview_port),
         "PYTHONPATH": str(ROOT),
     }
     if settings.cameras is None:
@@ -75,13 +81,27 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
         async with open_redis(url, patience_s=1) as redis:
             await _forget(redis, process)
 
-    stack = [Supervised(name, service(name), env, bury) for name in STOP_S if name != "redis"]
+    wanted = {"preview": bool(settings.preview_port or settings.preview_push_url), "redis": False}
+    stack = [
+        Supervised(name, service(name), env, bury) for name in STOP_S if wanted.get(name, True)
+    ]
     if not settings.redis_url:
         data = Path(settings.data_dir) / "redis"
         data.mkdir(parents=True, exist_ok=True)
         command = valkey.command(_socket(settings), data, settings.redis_port)
         stack.append(Supervised("redis", command, {}))
     return stack
+
+
+def _preview_port(settings: LocalSettings) -> int:
+    """A second stack on this machine has no preview, unless it is told a port for it."""
+    if settings.preview_port is not None:
+        return settings.preview_port
+    usual = PreviewSettings().preview_port
+    if is_free(settings.preview_host or settings.host, usual):
+        return usual
+    log.warning("no preview: port %d is in use: see LOOKOUT_PREVIEW_PORT", usual)
+    return 0
 
 
 async def _forget(redis: Redis, process: str) -> None:
@@ -105,22 +125,46 @@ def _redis_url(settings: LocalSettings) -> str:
 
 
 async def _say_when_ready(settings: LocalSettings) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    address = (
-        f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
-    )
+    address = f"http://{_reachable(settings.host)}:{settings.port}"
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         while True:
-            try:
-                if (await client.get(f"{address}/health/ready")).status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
+            if await _is_ready(client, address) and await _is_shown(settings):
+                break
             await asyncio.sleep(0.1)
     sys.stdout.write(f"ready {address}\n")
     sys.stdout.flush()
     if sys.stderr.isatty():
         sys.stderr.write('now, in another terminal: lookout ask demo "What do you see?"\n')
+    if sys.stderr.isatty() and settings.preview_port:
+        host = _reachable(settings.preview_host or settings.host)
+        sys.stderr.write(f"see it: rtsp://{host}:{settings.preview_port}/out\n")
+
+
+async def _is_ready(client: httpx.AsyncClient, address: str) -> bool:
+    try:
+        return (await client.get(f"{address}/health/ready")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def _is_shown(settings: LocalSettings) -> bool:
+    """Whether the preview, if there is one, takes players."""
+    if not settings.preview_port:
+        return True
+    host = _reachable(settings.preview_host or settings.host).strip("[]")
+    try:
+        _, writer = await asyncio.open_connection(host, settings.preview_port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+def _reachable(host: str) -> str:
+    """Where this machine finds what listens on *host*, as it stands in a URL."""
+    if host in ("0.0.0.0", "::"):
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def _sweep(run_dir: str) -> None:

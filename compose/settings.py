@@ -20,5 +20,8 @@ class LocalSettings(BusSettings, frozen=True, kw_only=True):
     data_dir: str = msgspec.field(default_factory=default_data_dir)
     host: str = "127.0.0.1"
     port: int = 9000
+    preview_host: str = ""  # empty: the same address
+    preview_port: int | None = None  # None: the usual one, if it is free
+    preview_push_url: str = ""
     cameras: Cameras | None = None
     file_roots: tuple[str, ...] = ()

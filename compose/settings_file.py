@@ -10,8 +10,9 @@ from bus.settings import read_file
 from capture.settings import CaptureSettings
 from compose.settings import LocalSettings
 from inference.settings import InferenceSettings
+from preview.settings import PreviewSettings
 
-KINDS = (LocalSettings, ApiSettings, CaptureSettings, InferenceSettings)
+KINDS = (LocalSettings, ApiSettings, CaptureSettings, InferenceSettings, PreviewSettings)
 PER_PROCESS = ("process", "settings")  # no use in a file that all of them read
 
 

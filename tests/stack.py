@@ -67,7 +67,8 @@ def running(folder: Path, *arguments: str, **env: str) -> Iterator[Stack]:
     port = free_port()
     command = [
         *(sys.executable, "-m", "lookout", "up", "--port", str(port)),
-        *("--data-dir", str(folder / "data"), "--run-dir", str(folder / "run"), *arguments),
+        *("--data-dir", str(folder / "data"), "--run-dir", str(folder / "run")),
+        *("--preview-port", "0", *arguments),
     ]
     settings = {"LOOKOUT_LOG_LEVEL": "WARNING", **env}
     with subprocess.Popen(

@@ -89,3 +89,62 @@ def test_doctor_finds_what_does_not_work_and_keeps_secrets(tmp_path: Path) -> No
     assert failed == ["redis", "model", "camera", "camera"]
     assert "secret" not in told.stdout + told.stderr
     assert "Traceback" not in told.stderr
+
+
+def test_cameras_are_added_listed_and_removed(echo_stack: Stack) -> None:
+    def cameras(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return lookout("cameras", "--server", echo_stack.url, *arguments)
+
+    added = cameras("add", "shed", "demo:?size=320x180&fps=5", "--name", "The shed", "--fps", "2")
+    assert added.returncode == 0, added.stderr
+    assert "live" in added.stdout
+    listed = cameras("list").stdout.splitlines()
+    (line,) = [line for line in listed if line.startswith("shed ")]
+    assert "320x180" in line
+    again = cameras("add", "shed", "demo:")
+    assert again.returncode == 1
+    assert "there is a camera 'shed' already" in again.stderr
+    assert cameras("rm", "shed").returncode == 0
+    gone = cameras("rm", "shed")
+    assert gone.returncode == 1
+    assert "there is no camera 'shed'" in gone.stderr
+
+
+def test_a_camera_that_cannot_be_reached_is_added_and_its_reason_told(echo_stack: Stack) -> None:
+    url = "rtsp://user:secret@127.0.0.1:9/s1"
+    added = lookout("cameras", "--server", echo_stack.url, "add", "off", url)
+    lookout("cameras", "--server", echo_stack.url, "rm", "off")
+    assert added.returncode == 0
+    assert "connection refused" in added.stdout
+    assert "secret" not in added.stdout + added.stderr
+
+
+def test_probe_tries_a_camera_without_a_stack(tmp_path: Path) -> None:
+    picture = tmp_path / "seen.jpg"
+    url = "demo:?size=320x180"
+    told = lookout("cameras", "probe", url, "--seconds", "0.5", "--save", str(picture))
+    assert told.returncode == 0, told.stderr
+    assert "320x180" in told.stdout
+    assert picture.read_bytes().startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("rtsp://u:secret@127.0.0.1:9/s1", "connection refused"),
+        ("file:///nowhere.mp4", "no such file"),
+        ("nonsense", "unknown kind of camera"),
+    ],
+)
+def test_probe_says_in_plain_words_why_a_camera_cannot_be_opened(url: str, reason: str) -> None:
+    told = lookout("cameras", "probe", url)
+    assert told.returncode == 1
+    assert reason in told.stderr
+    assert "secret" not in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_without_a_stack_the_cameras_command_says_what_to_do() -> None:
+    told = lookout("cameras", "--server", f"http://127.0.0.1:{free_port()}", "list")
+    assert told.returncode == 1
+    assert "lookout up" in told.stderr

@@ -13,10 +13,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import av
 import httpx
 
 from capture.demo.script import PERIOD_S, steady_spans, truth_at
@@ -27,16 +29,17 @@ from compose.quiz import QUESTIONS, Question
 
 CAMERA = "demo:?speed=3"
 FILM = film_of(CAMERA)
-START_S = 120.0
+PREVIEW_FRAMES = 30
 
 
 def run(options: argparse.Namespace) -> int:
     began = monotonic()
     with tempfile.TemporaryDirectory(prefix="lookout-demo-") as folder:
         try:
-            with _stack(Path(folder)) as server:
+            with _stack(Path(folder)) as (server, player):
                 _say(f"started in {monotonic() - began:.1f} s: {server}\n")
                 results = _watch(server)
+                _look(player)
         except DemoError as error:
             sys.stderr.write(f"lookout demo: {error}\n")
             return 1
@@ -53,16 +56,17 @@ class DemoError(Exception):
 
 
 @contextmanager
-def _stack(folder: Path) -> Iterator[str]:
-    """The address of a stack that runs as long as the block."""
-    server = f"http://127.0.0.1:{free_port()}"
+def _stack(folder: Path) -> Iterator[tuple[str, str]]:
+    """The address of a stack that runs as long as the block, and of its preview."""
+    server, player = f"http://127.0.0.1:{free_port()}", f"rtsp://127.0.0.1:{free_port()}/out"
     command = [
         *(sys.executable, "-m", "lookout", "up", "--port", server.rpartition(":")[2]),
         *("--data-dir", str(folder / "data"), "--run-dir", str(folder / "run")),
         *("--camera", f"demo={CAMERA}"),
+        *("--preview-port", player.rpartition(":")[2].removesuffix("/out")),
     ]
     log = folder / "log"
-    _say("starting Valkey, capture, inference and api …\n")
+    _say("starting Valkey, capture, inference, preview and api …\n")
     with (
         log.open("w") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -70,9 +74,21 @@ def _stack(folder: Path) -> Iterator[str]:
         try:
             if not (process.stdout and process.stdout.readline().startswith("ready")):
                 raise DemoError(f"the stack did not start:\n{log.read_text()[-2000:]}")
-            yield server
+            yield server, player
         finally:
             process.terminate()
+
+
+def _look(player: str) -> None:
+    """Watch the preview for a moment, as VLC would."""
+    began = monotonic()
+    try:
+        with av.open(player, options={"rtsp_transport": "tcp"}, timeout=15) as video:
+            frames = list(islice(video.decode(video=0), PREVIEW_FRAMES))
+    except av.FFmpegError as error:
+        raise DemoError(f"the preview at {player} cannot be watched: {error}") from error
+    shown = f"{frames[-1].width}x{frames[-1].height}, {len(frames)} pictures"
+    _say(f"\npreview: {player} shows {shown} in {monotonic() - began:.1f} s, with the last answer")
 
 
 @dataclass(frozen=True)

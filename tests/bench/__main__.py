@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from bus.settings import default_run_dir
 from compose.local import STOP_S
 from inference.settings import DEMO_MODEL
-from tests.bench import age, frames, http, idle, model, table
+from tests.bench import age, cameras, frames, http, idle, model, table
 from tests.bench.plan import QUICK, Plan
 from tests.bench.processes import can_tell_cpu
 from tests.bench.services import serving
@@ -51,6 +51,7 @@ def _sections(disk: Path, ram: Path, plan: Plan) -> Iterator[Section]:
         yield idle.measure("no cameras", services.pids, plan.idle_s, budget=True)
         yield http.measure(disk / "http", services, plan)
     yield frames.measure(disk / "frames", ram / "frames", plan)
+    yield cameras.measure(disk / "cameras", ram / "cameras", plan)
     with running(ram / "echo", "--camera", "demo=demo:", "--model", "echo:") as stack:
         yield idle.measure("the demo camera", _pids(stack), plan.idle_s, budget=False)
         yield age.measure(stack.url, plan)

@@ -74,7 +74,7 @@ def transport(
         clock, began = Clock(pids), time.monotonic()
         time.sleep(seconds)
         spent, ended = clock.spent_s(), time.monotonic()
-        seen = [_result(reader, began, ended) for reader in reading]
+        seen = [result(reader, began, ended) for reader in reading]
     frames = (ended - began) * FPS
     ages = [age for one in seen for _, _, age in one]
     camera_s = spent.pop("camera")
@@ -87,7 +87,7 @@ def transport(
     )
 
 
-def _result(reader: subprocess.Popen[str], began: float, ended: float) -> Seen:
+def result(reader: subprocess.Popen[str], began: float, ended: float) -> Seen:
     """What *reader* saw in that time."""
     reader.terminate()
     seen: Seen = said(reader)

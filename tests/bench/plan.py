@@ -11,6 +11,8 @@ class Plan:
     round_s: float = 1.2
     sizes: tuple[tuple[int, int], ...] = ((1280, 720), (1920, 1080))
     frames_s: float = 5.0
+    cameras: int = 8
+    cameras_s: float = 8.0
     ages: int = 300  # requests
     idle_s: float = 10.0
     streams: tuple[int, ...] = (1, 8)
@@ -25,6 +27,8 @@ QUICK = Plan(
     round_s=0.3,
     sizes=((1920, 1080),),
     frames_s=0.7,
+    cameras=2,
+    cameras_s=1.5,
     ages=30,
     idle_s=1.0,
     tokens=32,

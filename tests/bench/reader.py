@@ -1,7 +1,7 @@
 """
-Takes every frame of `tests.bench.camera` as soon as it can, and says how old each one was.
+Takes every frame of some cameras as soon as it can, and says how old each one was.
 
-    python -m tests.bench.reader
+    python -m tests.bench.reader [CAMERA …]
 """
 
 import asyncio
@@ -21,10 +21,10 @@ WAIT_S = 5.0
 Seen = list[tuple[int, float, float]]  # number, captured at (monotonic), age in ms
 
 
-async def read(frames: FrameSubscriber, seen: Seen) -> None:
+async def read(frames: FrameSubscriber, camera: str, seen: Seen) -> None:
     captured_at = 0.0
     while True:
-        frame = await frames.newest(CAMERA, WAIT_S, captured_at)
+        frame = await frames.newest(camera, WAIT_S, captured_at)
         age_ms = frame.age_s * 1000
         captured_at = frame.descriptor.captured_at
         if not seen:
@@ -38,7 +38,8 @@ async def main(settings: BusSettings, stop: asyncio.Event) -> None:
         cameras = Cameras(redis)
         with open_subscriber(cameras, settings.run_dir) as frames:
             async with background(cameras.run()), ended_by(stop.wait()):
-                await read(frames, seen)
+                names = sys.argv[1:] or [CAMERA]
+                await asyncio.gather(*(read(frames, name, seen) for name in names))
     say(seen)
 
 
