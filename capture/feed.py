@@ -16,6 +16,7 @@ from bus.messages import CameraSpec, FrameDescriptor
 from capture.health import Opening
 from capture.motion import Motion
 from capture.reach import check_reach
+from capture.reasons import Refused
 from capture.source import Pixels, Shot, Terms, open_source
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Feed:
         self.arrived = self.lost = 0  # pictures
         self.last_at = 0.0  # unix seconds of the last one that arrived
         self.reason = ""  # why it ended
+        self.refused = False  # it ended because the camera does not want us
         self.over = False  # it ended because there is no more of it
         self.closed = False  # the thread has ended
         self.tell_next = False  # wake the loop at the next frame
@@ -84,7 +86,7 @@ class Feed:
         try:
             self.reason = self._read()
         except (CameraError, BadSettings) as error:
-            self.reason = str(error)
+            self.reason, self.refused = str(error), isinstance(error, Refused)
         except Exception:
             log.exception("camera crashed id=%s", self._writer.camera)
             self.reason = "reading it failed unexpectedly: see the log of capture"
@@ -112,10 +114,11 @@ class Feed:
         return "the video is over" if self.over else "the camera ended its stream"
 
     def _note(self, shot: Shot) -> None:
+        arrived = monotonic()  # which may be long after it was captured
         if self._last is not None:
-            newly_s = shot.captured_mono - self._last
+            newly_s = arrived - self._last
             self._interval_s += (newly_s - self._interval_s) * (0.2 if self._interval_s else 1)
-        self._last, self.last_at = shot.captured_mono, shot.captured_at
+        self._last, self.last_at = arrived, shot.captured_at
         self.arrived += 1
         self.lost += shot.lost
 

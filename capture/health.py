@@ -10,6 +10,9 @@ STALE_S = 3.0  # without a frame, where frames come faster than one a second
 STALE_FRAMES = 3.0  # that did not come, where they are slower
 LOST_FRAMES = 5.0
 GRACE_S = 1.0  # a source that keeps its own time says better what went wrong
+REFUSED_S = 60.0  # after the camera refused us: some ban who is wrong five times
+REFUSED_AGAIN_S = 15.0  # when somebody asks
+REFUSED_MOST_S = 900.0
 STEADY_S = 10.0  # whoever was live for so long has not failed again and again
 
 
@@ -60,6 +63,12 @@ def _judge_silent(camera: Opening, now: float, terms: Terms) -> Verdict:
     return Verdict("connecting", "", left_s) if left_s > 0 else Verdict("down", error, 0)
 
 
-def backoff_s(failures: int, dice: Random) -> float:
-    """How long to wait after the nth failure in a row: 1 to 30 s, never in step with others."""
-    return max(1.0, min(30.0, 2.0**failures) * dice.uniform(0.5, 1.0))
+def backoff_s(failures: int, dice: Random, refused: bool = False) -> float:
+    """
+    How long to wait after the nth failure in a row, never in step with others.
+
+    1 to 30 s; where the camera *refused* us, a minute and more: only its owner can help.
+    """
+    least_s, most_s = (REFUSED_S, REFUSED_MOST_S) if refused else (1.0, 30.0)
+    wanted_s = min(most_s, least_s * 2.0**failures)
+    return max(least_s, wanted_s * dice.uniform(0.5, 1.0))

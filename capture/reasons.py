@@ -33,6 +33,10 @@ WORDS: dict[type[Exception], str] = {
 }
 
 
+class Refused(CameraError):
+    """It knows us and says no. Asked too often, many a camera shuts its owner out, too."""
+
+
 @contextmanager
 def opening(url: str, limit_s: float) -> Generator[None]:
     """Turn what goes wrong while *url* is opened into `CameraError`."""
@@ -40,6 +44,8 @@ def opening(url: str, limit_s: float) -> Generator[None]:
     try:
         yield
     except av.FFmpegError as error:
+        if isinstance(error, av.HTTPUnauthorizedError | av.HTTPForbiddenError):
+            raise Refused(_words(error)) from error
         reason = gone_silent(error, monotonic() - start, limit_s) or _unreachable(url, error)
         raise CameraError(reason or _words(error)) from error
 

@@ -1,11 +1,12 @@
 """Reading videos with PyAV, as files and network streams have it in common."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep, time
+from time import monotonic, time
 
 import av
 import numpy as np
+from av import Packet
 from av.container import InputContainer
 from av.stream import Stream
 from av.video.frame import VideoFrame
@@ -16,10 +17,6 @@ from bus.errors import CameraError
 from capture.reasons import opening
 from capture.source import Pixels, Shot, Terms
 
-REPEAT_S = 1.0  # a picture that lasts longer is given again
-LATE_S = 1.0  # a recording later than this does not hurry, it goes on from here
-GAP_S = 60.0  # a longer one between two frames is a fault of their time stamps
-FPS = 25.0  # of a recording that does not say
 # FFmpeg opens far more: any text, which it draws, and lists of other files and addresses.
 FORMATS = (
     "mjpeg,mov,matroska,webm,avi,mpegts,mpeg,flv,asf,ogg,mxf,dv,nut,ivf,obu,"
@@ -40,8 +37,6 @@ def open_video(
         if not container.streams.video:
             raise CameraError("there is no video in it")
         video = container.streams.video[0]
-        video.codec_context.thread_type = "SLICE"  # FRAME would delay each by several frames
-        video.codec_context.thread_count = 1
         yield container, video
 
 
@@ -50,18 +45,22 @@ def is_picture(container: InputContainer) -> bool:
     return container.format.name.endswith("_pipe") or container.format.name == "image2"
 
 
-def decode(packet: "av.Packet[Stream]") -> list[VideoFrame]:
-    """The frames of *packet*; none of a damaged one, which need not be the end."""
-    try:
-        return [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
-    except av.error.InvalidDataError:
-        return []
+def codec_of(video: VideoStream) -> str:
+    """`h264`, whichever decoder it has."""
+    return video.codec_context.codec.canonical_name
 
 
-def frames_of(container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
+def packets_of(container: InputContainer, video: VideoStream) -> Iterator["Packet[Stream]"]:
+    """The last one is empty."""
     for packet in container.demux():
         if packet.stream.index == video.index:
-            yield from decode(packet)
+            yield packet
+
+
+def media_s(packet: "Packet[Stream]") -> float | None:
+    """When it is to be decoded, in seconds of the video; it need not begin at 0."""
+    stamp = packet.pts if packet.dts is None else packet.dts
+    return None if stamp is None else float(stamp * packet.time_base)
 
 
 class Converter:
@@ -69,10 +68,6 @@ class Converter:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
-
-    def shot(self, frame: VideoFrame) -> Shot:
-        """*frame* as captured now."""
-        return now(lambda: self.pixels(frame))
 
     def pixels(self, frame: VideoFrame) -> Pixels:
         rgb = self._reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
@@ -82,29 +77,9 @@ class Converter:
 
 
 def now(pixels: Callable[[], Pixels] | None) -> Shot:
-    return Shot(time(), monotonic(), pixels)
+    return taken(monotonic(), pixels)
 
 
-def paced(frames: Iterable[VideoFrame], fps: float) -> Iterator[Shot]:
-    """Give *frames* of a recording as a camera would, at their times, and again if none comes."""
-    converter = Converter()
-    media_s, start, last = 0.0, None, None
-    for frame in frames:
-        media_s = media_s + 1 / fps if frame.time is None else frame.time
-        if start is None or not -LATE_S < start + media_s - monotonic() < GAP_S:
-            start = monotonic() - media_s
-        if last is not None:
-            yield from hold(last, start + media_s)
-        last = converter.shot(frame)
-        yield last
-    if last is None:
-        raise CameraError("there is no picture in it")
-    yield from hold(last, monotonic() + 1 / fps)
-
-
-def hold(shot: Shot, until: float) -> Iterator[Shot]:
-    """Wait; a long wait shows *shot* again and again."""
-    while (left_s := until - monotonic()) > REPEAT_S:
-        sleep(REPEAT_S)
-        yield now(shot.pixels)
-    sleep(max(0.0, left_s))
+def taken(at: float, pixels: Callable[[], Pixels] | None, *, lost: bool = False) -> Shot:
+    """A picture of the monotonic time *at*."""
+    return Shot(time() - (monotonic() - at), at, pixels, lost)

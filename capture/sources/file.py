@@ -15,10 +15,12 @@ from time import sleep
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from bus.errors import CameraError
+from capture.hwaccel import Decoder
 from capture.picture import read_picture
 from capture.reasons import reading
+from capture.recording import Player
 from capture.source import Pixels, Shot, Source, Terms, Watched
-from capture.video import FORMATS, FPS, Converter, frames_of, is_picture, now, open_video, paced
+from capture.video import FORMATS, Converter, codec_of, is_picture, now, open_video, packets_of
 
 FILE = {"format_whitelist": FORMATS}
 SHOW_S = 1.0  # how often a picture is shown, and its file looked at
@@ -55,16 +57,17 @@ class Video:
         self._path, self._loop, self._terms = path, loop, terms
 
     def frames(self, watched: Watched) -> Iterator[Shot]:
-        yield from self._once()
+        yield from self._once(watched)
         while self._loop:
-            yield from self._once()
+            yield from self._once(watched)
 
-    def _once(self) -> Iterator[Shot]:
+    def _once(self, watched: Watched) -> Iterator[Shot]:
         with (
             open_video(self._path, self._terms, FILE) as (container, video),
             reading(self._terms.stall_s),
         ):
-            yield from paced(frames_of(container, video), float(video.average_rate or FPS))
+            # In software: a loop of seconds would open a graphics card every few seconds.
+            yield from Player(container, video, Decoder(video)).shots(watched)
 
 
 class Picture:
@@ -101,8 +104,10 @@ def any_picture(path: str, terms: Terms) -> tuple[Pixels, str]:
     if picture := read_picture(path):
         return picture
     with open_video(path, terms, FILE) as (container, video):
-        for frame in frames_of(container, video):
-            return Converter().pixels(frame), video.codec_context.name
+        decoder = Decoder(video)
+        for packet in packets_of(container, video):
+            for frame in decoder.frames(packet):
+                return Converter().pixels(frame), codec_of(video)
     raise CameraError("not a video or picture")
 
 
@@ -115,5 +120,5 @@ def open(url: str, terms: Terms) -> Generator[Source]:
         yield Picture(path, terms)
         return
     with open_video(path, terms, FILE) as (container, video):
-        still, codec = is_picture(container), video.codec_context.name
+        still, codec = is_picture(container), codec_of(video)
     yield Picture(path, terms) if still else Video(path, codec, loop, terms)
