@@ -102,7 +102,7 @@ class Feed:
         with open_source(self._spec.url, self._terms) as source:
             self.codec, self._opened = source.codec, monotonic()
             self._changed()
-            for shot in source.frames(self._writer.watched):
+            for shot in source.frames(self._watched):
                 if self._stopping:
                     return "it was closed"
                 self._note(shot)
@@ -112,6 +112,12 @@ class Feed:
                     self._publish(shot, shot.pixels())
             self.over = not source.live
         return "the video is over" if self.over else "the camera ended its stream"
+
+    def _watched(self) -> bool:
+        """Asked by sources while they wait, too: so one that is told to stop need not."""
+        if self._stopping:
+            raise CameraError("it was closed")
+        return self._writer.watched()
 
     def _note(self, shot: Shot) -> None:
         arrived = monotonic()  # which may be long after it was captured

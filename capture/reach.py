@@ -28,6 +28,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 def check_reach(url: str) -> None:
     """Raise `CameraError` when the host of *url*, if it has one, must not be reached."""
+    if urlsplit(url).scheme == "pipe":
+        raise CameraError("pipe: runs a command: only the settings may name it")
     host = urlsplit(url).hostname
     if host and any(map(_is_refused, _resolve(host))):
         raise CameraError(

@@ -66,7 +66,8 @@ class Source(Protocol):
         Yield every frame at the pace it is captured, without ever falling behind.
 
         While nobody has it *watched*, a source may spare itself the decoding; once
-        somebody has, the next shot has the newest picture.
+        somebody has, the next shot has the newest picture. One that waits asks several
+        times a second; what *watched* raises ends the frames.
 
         Raise `CameraError` when the camera breaks; return at its end.
         """
