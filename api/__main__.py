@@ -1,13 +1,12 @@
 """`python -m api`: HTTP in OpenAI's format."""
 
 import asyncio
-import contextlib
 import sys
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import uvicorn
 from redis.asyncio import Redis
+from starlette.datastructures import State
 
 from api.app import build
 from api.chat import Chats
@@ -16,8 +15,12 @@ from api.image_urls import ImageUrls
 from api.metrics import Metrics
 from api.models import Models
 from api.pictures import PictureStore
+from api.said import Said
+from api.screens import Screens, Sources
+from api.server import Server
 from api.settings import ApiSettings
 from bus import names
+from bus.answers import Answers
 from bus.cameras import Cameras
 from bus.errors import BadSettings
 from bus.heartbeat import beat
@@ -30,14 +33,6 @@ from bus.tasks import background
 REDIS_PATIENCE_S = 4.0  # a restart is over by then; who asks should not wait longer for a 503
 
 
-class Server(uvicorn.Server):
-    """uvicorn without its own signal handlers: `bus.process` has them."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
     app = build(settings)
     state = app.state
@@ -46,15 +41,18 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
             open_redis(settings.redis_url, REDIS_PATIENCE_S)
         )
         state.cameras, state.models = Cameras(redis), Models(redis, settings.default_model)
-        state.metrics = Metrics()
+        state.metrics, state.answers, state.stopping = Metrics(), Answers(redis), stop
         state.frames = stack.enter_context(open_subscriber(state.cameras, settings.run_dir))
+        state.screens = _screens(state, settings)
         images = await _open_images(stack, settings, redis, state.cameras)
         jobs = await stack.enter_async_context(
             open_jobs(redis, settings.redis_url, settings.process, settings.max_queue)
         )
-        state.chats = Chats(settings, jobs, state.models, images, state.metrics)
+        state.chats = Chats(settings, jobs, state.models, images, state.metrics, Said(redis))
         alive = beat(redis, names.process(settings.process), lambda: {"id": settings.process})
-        await stack.enter_async_context(background(alive, state.cameras.run(), state.models.run()))
+        await stack.enter_async_context(
+            background(alive, state.cameras.run(), state.models.run(), state.answers.run())
+        )
         await _serve(
             uvicorn.Config(
                 app,
@@ -68,6 +66,17 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
             ),
             stop,
         )
+
+
+def _screens(state: State, settings: ApiSettings) -> Screens:
+    sources = Sources(
+        state.frames,
+        state.cameras,
+        state.answers,
+        settings.preview_fade_s,
+        settings.camera_idle_s,
+    )
+    return Screens(sources, settings.max_previews)
 
 
 async def _open_images(

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api import cameras, chat, errors, health, live_stream, metrics, models
+from api import cameras, chat, errors, health, live_stream, metrics, models, preview
 from api.limits import LimitBody
 from api.settings import ApiSettings
 
@@ -17,7 +17,7 @@ def build(settings: ApiSettings) -> FastAPI:
     for prefix in ("/v1", "/api/v1"):  # the second one as the ancestor had it
         app.router.routes.extend(chat.routes(prefix))
         visible = prefix == "/v1"
-        for part in (chat, models, cameras, live_stream, health):
+        for part in (chat, models, preview, cameras, live_stream, health):
             app.include_router(part.router, prefix=prefix, include_in_schema=visible)
     app.include_router(health.router)
     app.include_router(metrics.router)

@@ -21,8 +21,10 @@ from api import answers
 from api import errors as failures
 from api.answers import Identity
 from api.image_urls import ImageUrls
+from api.leaving import gone
 from api.metrics import Metrics
 from api.models import Models
+from api.said import Said
 from api.schemas import ChatRequest, ImagePart, Message, StreamPart, TextPart
 from api.settings import ApiSettings
 from bus import messages as wire
@@ -45,6 +47,7 @@ class Chats:
     models: Models
     images: ImageUrls
     metrics: Metrics
+    said: Said
 
     async def job(self, request: ChatRequest) -> wire.Job:
         """Check what the schema cannot, fetch the pictures, have the cameras opened; in time."""
@@ -120,7 +123,8 @@ class Answer:
     """One chat under way: how its events become what the client reads."""
 
     def __init__(self, chats: Chats, job: wire.Job, usage_wanted: bool) -> None:
-        self._metrics = chats.metrics
+        self._metrics, self._said = chats.metrics, chats.said
+        self._messages = job.task.messages if isinstance(job.task, wire.Chat) else ()
         self._events: Events = chats.jobs.ask(job, "interactive")
         self._identity = Identity(job.id, int(job.created), job.model)
         self._created = job.created
@@ -137,7 +141,7 @@ class Answer:
                     case Retried():
                         text = ""
                     case wire.Finished():
-                        total_s = self._done(event)
+                        total_s = self._done(event, text)
                         return failures.Json(
                             answers.completion(self._identity, text, event, total_s * 1000)
                         )
@@ -150,13 +154,15 @@ class Answer:
 
     async def _lines(self, first: object) -> AsyncGenerator[bytes]:
         async with aclosing(self._events) as events:
+            text = ""
             try:
                 yield self._line({"role": "assistant", "content": ""})
                 async for event in _chain(first, events):
                     if isinstance(event, wire.Delta):
+                        text += event.text
                         yield self._line({"content": event.text})
                     elif isinstance(event, wire.Finished):
-                        for line in self._last_lines(event):
+                        for line in self._last_lines(event, text):
                             yield line
                     else:  # half an answer has been read: it cannot begin again
                         raise EngineError("the worker died in the middle of the answer")
@@ -174,17 +180,19 @@ class Answer:
             more["usage"] = None  # until the very last
         return _event(answers.chunk(self._identity, delta, finish_reason, **more))
 
-    def _last_lines(self, last: wire.Finished) -> list[bytes]:
-        evidence = answers.evidence(last, self._done(last) * 1000)
+    def _last_lines(self, last: wire.Finished, text: str) -> list[bytes]:
+        evidence = answers.evidence(last, self._done(last, text) * 1000)
         lines = [self._line({}, last.reason, lookout=evidence)]
         if self._usage_wanted:
             lines.append(_event(answers.chunk(self._identity, None, usage=answers.usage(last))))
         return [*lines, b"data: [DONE]\n\n"]
 
-    def _done(self, last: wire.Finished) -> float:
-        """Count the answer; its time in seconds."""
-        total_s = time() - self._created
+    def _done(self, last: wire.Finished, text: str) -> float:
+        """Count the answer and tell of it; its time in seconds."""
+        now = time()
+        total_s = now - self._created
         self._metrics.answered(last, total_s)
+        self._said.tell(self._messages, text, last, now)
         return total_s
 
 
@@ -240,7 +248,7 @@ def _invalid(kind: str, place: tuple[int | str, ...], message: str = "") -> Exce
 async def _answer(body: ChatRequest, request: Request) -> Response:
     chats: Chats = request.app.state.chats
     try:
-        async with ended_by(_disconnect(request)):
+        async with ended_by(gone(request.receive)):
             job = await chats.job(body)
             options = body.stream_options
             answer = Answer(chats, job, bool(options and options.include_usage))
@@ -250,9 +258,3 @@ async def _answer(body: ChatRequest, request: Request) -> Response:
         raise
     chats.metrics.requests.labels("gone").inc()
     return Response(status_code=499)  # nobody reads it
-
-
-async def _disconnect(request: Request) -> None:
-    """Return when the client has gone."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass

@@ -93,7 +93,8 @@ def _explain(error: RequestValidationError) -> LookoutError:
 
 def path(location: Sequence[str | int]) -> str:
     """`("body", "stop", "$list", 1, "text")` as `stop[1].text`; marks are left out."""
-    steps = [step for step in location if step != "body" and not str(step).startswith("$")]
+    inner = location[1:] if location and location[0] in ("body", "query") else location
+    steps = [step for step in inner if not str(step).startswith("$")]
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return text.lstrip(".")
 

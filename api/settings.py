@@ -1,5 +1,9 @@
 """Settings of the api process."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from bus.settings import BusSettings
 
 
@@ -22,4 +26,6 @@ class ApiSettings(BusSettings, frozen=True, kw_only=True):
     devices: tuple[str, ...] = ("/dev/video*", "/dev/v4l/by-id/*", "/dev/v4l/by-path/*")
     stream_frames: int = 2  # of a `stream` part that does not say
     stream_span_s: float = 0.0  # over so long; 0: one after the other
+    max_previews: int = 32  # clients that look at moving pictures at once; the next one is a 429
+    preview_fade_s: Annotated[float, Meta(ge=0, le=86_400)] = 20.0  # an answer is seen so long
     camera_idle_s: float = 300.0  # after that, a camera that only requests named is closed

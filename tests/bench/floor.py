@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.responses import Response
 
-from api.__main__ import Server
+from api.server import Server
 from bus.process import run
 from bus.settings import BusSettings
 

@@ -1,0 +1,57 @@
+"""What was last asked about each camera, and about which one. `run` must run beside."""
+
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from bus import names
+from bus.messages import Answered, decode_answered
+from bus.redis import AWAY, listen
+
+MOST = 256  # cameras; those asked longest ago are forgotten
+
+
+class Answers:
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._by_camera: dict[str, Answered] = {}  # the camera asked last is the last one
+
+    def of(self, camera: str) -> Answered | None:
+        return self._by_camera.get(camera)
+
+    def camera(self) -> str:
+        """The one last asked; empty when none has been."""
+        return next(reversed(self._by_camera), "")
+
+    async def run(self) -> None:
+        async for message in listen(self._redis, names.ANSWERS):
+            if message is None:
+                await self._catch_up()
+            else:
+                self._note(message[1])
+
+    async def _catch_up(self) -> None:
+        """Read what was said while nobody listened."""
+        try:
+            cameras: list[Any] = await self._redis.hkeys(names.CAMERAS)
+            keys = [names.answer(camera.decode()) for camera in cameras]
+            found: list[Any] = await self._redis.mget(keys) if keys else []
+        except AWAY:  # then it will be said again that something was missed
+            return
+        for data in found:
+            if data:
+                self._note(data)
+
+    def _note(self, data: bytes) -> None:
+        try:
+            news = decode_answered(data)
+        except msgspec.DecodeError:  # of another version
+            return
+        known = self._by_camera.get(news.camera)
+        if known and known.at > news.at:
+            return
+        self._by_camera.pop(news.camera, None)
+        self._by_camera[news.camera] = news
+        if len(self._by_camera) > MOST:
+            del self._by_camera[next(iter(self._by_camera))]
