@@ -6,9 +6,11 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+import av
 import httpx
 import pytest
 
@@ -279,3 +281,41 @@ def test_a_slow_client_delays_nobody(slow_stack: Stack) -> None:
     with socket.create_connection(slow_stack.address) as dawdler:
         dawdler.sendall(b"POST /v1/chat/completions HTTP/1.1\r\ncontent-length: 1000\r\n\r\n{")
         assert text_of(chat(slow_stack)) == "hello"
+
+
+def test_players_see_the_preview_as_soon_as_the_stack_is_ready(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        running(tmp_path, "--model", "echo:", "--preview-port", str(port)) as stack,
+        av.open(f"rtsp://127.0.0.1:{port}/demo", options={"rtsp_transport": "tcp"}) as video,
+    ):
+        frame = next(video.decode(video=0))
+        assert (frame.width, frame.height) == (1280, 720)
+        assert text_of(chat(stack)) == "hello"
+
+
+def test_a_stack_does_without_its_preview_where_the_usual_port_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        with suppress(OSError):  # then somebody else has it, which is as good
+            other.bind(("127.0.0.1", 5011))
+            other.listen()
+        command = up_command(tmp_path)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            assert process.stdout.readline().startswith("ready")
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+def test_a_settings_file_is_read_by_every_process(tmp_path: Path) -> None:
+    file = tmp_path / "lookout.toml"
+    file.write_text('default_model = "parrot"\n[cameras.shed]\nurl = "demo:?size=64x48"\n')
+    with running(tmp_path, "--model", "echo:?id=parrot", "--settings", str(file)) as stack:
+        listed = httpx.get(f"{stack.url}/v1/cameras", trust_env=False).json()["data"]
+        assert [camera["id"] for camera in listed] == ["shed"]
+        assert text_of(chat(stack)) == "hello"
+    file.write_text("defualt_model = 'parrot'")
+    command = [*up_command(tmp_path), "--settings", str(file)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert result.returncode == 2
+    assert "do you mean default_model?" in result.stderr
