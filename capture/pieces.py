@@ -11,7 +11,7 @@ from capture.newest import Decoded
 from capture.video import Converter
 
 # Otherwise half a JPEG is a picture that is grey below.
-STRICT = {"err_detect": "explode"}
+STRICT = {"err_detect": "explode", "max_pixels": str(7680 * 4320)}  # larger ones are bombs
 
 
 class PieceDecoder:
