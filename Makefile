@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types test check demo up bench clean
+.PHONY: help setup fmt lint types test soak check demo up bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -38,6 +38,10 @@ types: setup ## mypy, strict
 
 test: setup ## all tests but the slow suites
 	$(BIN)/python -m pytest
+
+soak: setup ## the slow tests: a thousand reconnects, a minute of garbage
+	LOOKOUT_FUZZ_S=60 $(BIN)/python -m pytest -m soak --timeout 600
+	LOOKOUT_FUZZ_S=60 $(BIN)/python -m pytest tests/preview/test_fuzz.py
 
 check: lint types test ## what a change must pass
 

@@ -17,12 +17,11 @@ import msgspec
 from bus.cameras import CameraStatus, State
 from bus.log import mask
 from capture.feed import Feed
-from capture.health import STEADY_S, backoff_s, judge
+from capture.health import STEADY_S, again_s, backoff_s, judge
 from capture.source import Terms
 
 log = logging.getLogger(__name__)
 
-AGAIN_S = 1.0  # not sooner, whoever asks: many cameras lock out who is wrong too often
 CLOSE_S = 0.5  # a thread that has not ended by then is left alone
 RATE_S = 2.0  # over which frames are counted
 
@@ -97,7 +96,8 @@ class Camera:
                 feed.stop()
                 self._lost += feed.lost
                 failures = 0 if feed.opening().lived_s > STEADY_S else failures + 1
-                await self._rest(feed, backoff_s(failures, dice))
+                wait_s = backoff_s(failures, dice, feed.refused)
+                await self._rest(feed, wait_s, again_s(failures, feed.refused))
         finally:
             await self._close()
 
@@ -120,13 +120,13 @@ class Camera:
             await self._pause(verdict.holds_s)
         self._say("down", feed.reason)
 
-    async def _rest(self, feed: Feed, wait_s: float) -> None:
-        """Until the next attempt: *wait_s*, less if somebody asks, more if the thread hangs."""
+    async def _rest(self, feed: Feed, wait_s: float, asked_s: float) -> None:
+        """Until the next attempt: *asked_s* if somebody asks, more if the thread hangs."""
         if feed.over:
             self._nudged, wait_s = False, inf
         start = monotonic()
         while True:
-            left_s = start + (AGAIN_S if self._nudged else wait_s) - monotonic()
+            left_s = start + (min(asked_s, wait_s) if self._nudged else wait_s) - monotonic()
             if left_s <= 0 and feed.closed:
                 return
             await self._pause(left_s if left_s > 0 else inf)

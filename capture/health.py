@@ -11,7 +11,6 @@ STALE_FRAMES = 3.0  # that did not come, where they are slower
 LOST_FRAMES = 5.0
 GRACE_S = 1.0  # a source that keeps its own time says better what went wrong
 REFUSED_S = 60.0  # after the camera refused us: some ban who is wrong five times
-REFUSED_AGAIN_S = 15.0  # when somebody asks
 REFUSED_MOST_S = 900.0
 STEADY_S = 10.0  # whoever was live for so long has not failed again and again
 
@@ -72,3 +71,8 @@ def backoff_s(failures: int, dice: Random, refused: bool = False) -> float:
     least_s, most_s = (REFUSED_S, REFUSED_MOST_S) if refused else (1.0, 30.0)
     wanted_s = min(most_s, least_s * 2.0**failures)
     return max(least_s, wanted_s * dice.uniform(0.5, 1.0))
+
+
+def again_s(failures: int, refused: bool = False) -> float:
+    """How soon after the nth failure in a row, if somebody asks: not at once, whoever it is."""
+    return min(REFUSED_MOST_S, max(1.0, 4.0 ** (failures - 1))) if refused else 1.0

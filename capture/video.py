@@ -51,9 +51,10 @@ def codec_of(video: VideoStream) -> str:
 
 
 def packets_of(container: InputContainer, video: VideoStream) -> Iterator["Packet[Stream]"]:
-    """The last one is empty."""
+    """The last one is empty, and makes the decoder let go of what it holds."""
     for packet in container.demux():
-        if packet.stream.index == video.index:
+        skipped = not packet.size and packet.dts is not None  # an AVI's frame like the one before
+        if packet.stream.index == video.index and not skipped:
             yield packet
 
 

@@ -134,7 +134,8 @@ class RtspServer:
         self.size, self.codec, self.gop_s = film.size, film.codec, film.gop_s
         self.sent = 0  # the number in the newest picture
         self.played = 0  # how often somebody began to watch
-        self.described = 0  # how often somebody asked what there is, refused or not
+        self.sent_at = [0.0]  # monotonic seconds, by number
+        self.refused = 0  # requests without the password, or with a wrong one
         self.silent = False  # stay connected, send nothing
         self.loss = 0.0  # the share of packets that UDP loses
         self.port = 0
@@ -171,6 +172,7 @@ class RtspServer:
             if encoder.film != self.film:
                 encoder = Encoder(self.film)
             self.sent += 1
+            self.sent_at.append(monotonic())
             if self._watching and not self.silent:
                 key, self._key_wanted = self._key_wanted, False
                 data = encoder.encode(numbered(self.sent, *self.size), key)
@@ -211,8 +213,8 @@ class RtspServer:
         method = request.split(" ", 1)[0]
         headers = {"CSeq": re.findall(r"(?i)cseq: *(\d+)", request)[0], "Session": "1"}
         status, body = "200 OK", ""
-        self.described += method == "DESCRIBE"
         if not self._may(request):
+            self.refused += 1
             status, headers["WWW-Authenticate"] = "401 Unauthorized", 'Basic realm="camera"'
         elif method == "OPTIONS":
             headers["Public"] = "DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"

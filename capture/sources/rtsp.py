@@ -9,7 +9,6 @@ by UDP frames come sooner over a bad link, and some do not come at all.
 import logging
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
@@ -19,9 +18,8 @@ from bus.log import mask
 from capture.hwaccel import Decoder
 from capture.live import Live, Manner
 from capture.reasons import reading
-from capture.recording import Player
 from capture.source import Shot, Source, Terms, Watched
-from capture.video import FORMATS, codec_of, is_picture, open_video
+from capture.video import codec_of, open_video
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,6 @@ TRANSPORTS: dict[str, dict[str, str]] = {
         "buffer_size": str(2 << 20),  # a key frame of 4K comes all at once
     },
 }
-HTTP = {"format_whitelist": f"hls,mpjpeg,image2,{FORMATS}", "analyzeduration": "500000"}
 HELD_BACK = ("h264", "hevc", "mpeg4", "h263", "mpeg2video")  # without the end of a frame in RTP
 
 
@@ -71,10 +68,6 @@ class Camera:
 
 @contextmanager
 def open(url: str, terms: Terms) -> Generator[Source]:
-    if urlsplit(url).scheme in ("http", "https"):
-        with open_http(url, terms) as source:
-            yield source
-        return
     address, transport = transport_of(url)
     options = {**RTSP, **TRANSPORTS[transport], "rtsp_transport": transport}
     with open_video(address, terms, options) as (container, video):
@@ -83,35 +76,3 @@ def open(url: str, terms: Terms) -> Generator[Source]:
         log.info("video opened url=%s codec=%s decoder=%s", mask(url), codec, decoder.name)
         manner = Manner(terms.stall_s, codec in HELD_BACK, transport == "udp")
         yield Camera(container, video, decoder, manner)
-
-
-class NetworkCamera:
-    def __init__(
-        self, container: InputContainer, video: VideoStream, terms: Terms, live: bool
-    ) -> None:
-        self._terms = terms
-        self.live, self.codec = live, codec_of(video)
-        decoder = Decoder(video, terms.hwaccel, at_once=live and container.format.name != "hls")
-        if live and container.format.name != "hls":  # which comes in pieces
-            self._shots = Live(container, video, decoder, Manner(terms.stall_s)).shots
-        else:
-            self._shots = Player(container, video, decoder).shots
-
-    def frames(self, watched: Watched) -> Iterator[Shot]:
-        with reading(self._terms.stall_s):
-            yield from self._shots(watched)
-
-
-def is_endless(container: InputContainer) -> bool:
-    """Whether neither its length nor its size is known; those of HLS are of its play list."""
-    if container.duration is not None:
-        return False
-    return container.format.name == "hls" or container.size <= 0
-
-
-@contextmanager
-def open_http(url: str, terms: Terms) -> Generator[Source]:
-    with open_video(url, terms, HTTP) as (container, video):
-        if is_picture(container):
-            raise CameraError("a single picture, not a video")
-        yield NetworkCamera(container, video, terms, live=is_endless(container))

@@ -120,7 +120,7 @@ def test_a_status_says_all_there_is_to_know_but_the_password(
             assert live.owner.startswith("capture-")
             assert live.endpoint.startswith("ipc://")
             assert live.since == pytest.approx(time(), abs=2)
-            later = await we.until("front", lambda now: now is not None and now.fps > 13)
+            later = await we.until("front", lambda now: now is not None and now.fps_in > 13)
             assert later.last_frame_at > live.last_frame_at  # no event tells that
             assert 0 < await we.redis.pttl(names.camera("front")) <= 10_000
             beat = await we.redis.hgetall(names.process(live.owner))
