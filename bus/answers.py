@@ -1,5 +1,7 @@
 """What was last asked about each camera, and about which one. `run` must run beside."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -26,28 +28,21 @@ class Answers:
 
     async def run(self) -> None:
         async for message in listen(self._redis, names.ANSWERS):
-            if message is None:
-                await self._catch_up()
-            else:
-                self._note(message[1])
+            said = await self._missed() if message is None else [message[1]]
+            for answered in sorted(_readable(said), key=lambda one: one.at):
+                self._note(answered)
 
-    async def _catch_up(self) -> None:
-        """Read what was said while nobody listened."""
+    async def _missed(self) -> list[bytes]:
+        """What was said last, while nobody listened."""
         try:
             cameras: list[Any] = await self._redis.hkeys(names.CAMERAS)
             keys = [names.answer(camera.decode()) for camera in cameras]
             found: list[Any] = await self._redis.mget(keys) if keys else []
         except AWAY:  # then it will be said again that something was missed
-            return
-        for data in found:
-            if data:
-                self._note(data)
+            return []
+        return [data for data in found if data]
 
-    def _note(self, data: bytes) -> None:
-        try:
-            news = decode_answered(data)
-        except msgspec.DecodeError:  # of another version
-            return
+    def _note(self, news: Answered) -> None:
         known = self._by_camera.get(news.camera)
         if known and known.at > news.at:
             return
@@ -55,3 +50,10 @@ class Answers:
         self._by_camera[news.camera] = news
         if len(self._by_camera) > MOST:
             del self._by_camera[next(iter(self._by_camera))]
+
+
+def _readable(said: Iterable[bytes]) -> Iterator[Answered]:
+    """Those of our version."""
+    for data in said:
+        with suppress(msgspec.DecodeError):
+            yield decode_answered(data)

@@ -71,25 +71,26 @@ class Overlay:
         self._width, self._height, self._fade_s = width, height, fade_s
         self._letters = Lettering(letter_height(width, height))
         self._margin = self._letters.padding
-        self._header = _Kept[tuple[str, str]](self._header_patch)
-        self._said = _Kept[tuple[str, str]](self._said_patch)
-        self._notes = _Kept[tuple[Note, ...]](self._note_patches)
+        self._header = _Kept[tuple[str, str]]()
+        self._said = _Kept[tuple[str, str]]()
+        self._notes = _Kept[tuple[Note, ...]]()
 
     def draw(self, pixels: Pixels, caption: Caption, now: float) -> None:
         """Write *caption* on *pixels* in place; raise `ValueError` for those of another size."""
         if pixels.shape != (self._height, self._width, 3):
             raise ValueError(f"an overlay of {self._width}x{self._height} on {pixels.shape}")
-        (header,) = self._header((caption.camera, local_time(caption.at)))
+        line = caption.camera, local_time(caption.at)
+        (header,) = self._header(line, self._header_patch)
         header.draw(pixels, self._margin, self._margin)
         self._draw_notes(pixels, caption.notes, header)
         strength = min(1.0, self._fade_s + FADE_OUT_S - (now - caption.answered_at))
         if strength > 0.0 and (caption.question or caption.answer):
-            for said in self._said((caption.question, caption.answer)):
+            for said in self._said((caption.question, caption.answer), self._said_patch):
                 top = self._height - said.height - self._margin
                 said.draw(pixels, self._margin, top, strength)
 
     def _draw_notes(self, pixels: Pixels, notes: tuple[Note, ...], header: Patch) -> None:
-        patches = self._notes(notes)
+        patches = self._notes(notes, self._note_patches)
         widest = max((patch.width for patch in patches), default=0)
         beside = header.width + widest + 3 * self._margin <= self._width
         top = self._margin + (0 if beside else header.height + self._gap)
@@ -148,14 +149,13 @@ class Overlay:
 class _Kept(Generic[Content]):
     """The patches of the last content, made anew when another one comes."""
 
-    def __init__(self, make: Callable[[Content], list[Patch]]) -> None:
-        self._make = make
+    def __init__(self) -> None:
         self._content: Content | None = None
         self._patches = list[Patch]()
 
-    def __call__(self, content: Content) -> list[Patch]:
+    def __call__(self, content: Content, make: Callable[[Content], list[Patch]]) -> list[Patch]:
         if content != self._content:
-            self._content, self._patches = content, self._make(content)
+            self._content, self._patches = content, make(content)
         return self._patches
 
 
