@@ -94,6 +94,7 @@ class RingReader:
     """Copies frames out of the ring at *path*; raises FileNotFoundError when it is gone."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         with path.open("rb") as file:
             self._memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         magic, slots, size = _HEADER.unpack(self._memory[: _HEADER.size])

@@ -64,7 +64,9 @@ class _Link:
 
     @property
     def is_current(self) -> bool:
-        return not self._changed.is_set() and monotonic() - self._checked < CHECK_S
+        if self._changed.is_set() or monotonic() - self._checked >= CHECK_S:
+            return False
+        return self._ring is None or self._ring.path.exists()  # a camera that is closed has none
 
     def is_fresh(self, frame: Frame) -> bool:
         """A slow camera may take its time; of another one, an old frame is a sign of trouble."""
