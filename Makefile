@@ -5,10 +5,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types test soak check demo up bench clean
+.PHONY: help setup fmt lint types test soak check demo up bench bench-alerts clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
 setup: .venv/dev ## the environment with everything, in .venv
 
@@ -53,6 +53,9 @@ up: .venv/ready ## the whole stack, until Ctrl-C
 
 bench: setup ## the budgets of DESIGN.md, as ratios to a floor taken in the same run
 	$(BIN)/python -m tests.bench
+
+bench-alerts: setup ## the demo model's alerts: false alarms, what is missed, time to detect
+	$(BIN)/python -m tests.bench.alerts
 
 clean: ## leave nothing behind
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -40,8 +40,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_up(commands.add_parser("up", help="run everything on this machine until Ctrl-C"))
     _add_ask(commands.add_parser("ask", help="ask one question about a camera or a picture"))
     _add_cameras(commands.add_parser("cameras", help="add, list, remove, try and find cameras"))
+    _add_rules(commands.add_parser("rules", help="add, list, remove and try rules"))
+    _add_watch(commands.add_parser("watch", help="show alerts as they come, until Ctrl-C"))
     commands.add_parser("doctor", help="say what works here, and what to do about the rest")
     commands.add_parser("demo", help="ask the demo camera, and check the answers")
+    _add_replay(commands.add_parser("replay", help="try rules on a recording, and tune them"))
     return parser
 
 
@@ -104,6 +107,63 @@ def _add_cameras(parser: argparse.ArgumentParser) -> None:
     probe.add_argument("--save", metavar="FILE", help="keep a picture as a JPEG file")
     discover = actions.add_parser("discover", help="find cameras on this machine and the network")
     discover.add_argument("--seconds", type=float, default=3.0, help="how long to wait for them")
+
+
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    option = parser.add_argument
+    option("clip", nargs="?", help="a video file, or the demo camera: demo:?seconds=120")
+    option("--rule", action="append", default=[], metavar="QUESTION", help="as often as you like")
+    option("--rules", metavar="FILE", help="TOML with tables [rules.NAME], or rules as JSON")
+    option(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="change a field of all rules: on=0.8, for_s=5, gate=none",
+    )
+    option("--labels", metavar="FILE", help="JSON or CSV: rule, from, to (seconds of a yes)")
+    option(
+        "--feedback",
+        metavar="URL",
+        help="instead of a clip: the alerts of this server that were marked right or wrong",
+    )
+    option("--tolerance", type=float, default=1.0, metavar="S", help="of labels, 1 s")
+    option("--model", metavar="URL", help="engine and model: openvino:/path/to/model")
+    option("--fps", type=float, default=15.0, help="pictures per second as published, 15")
+    option("--camera", metavar="ID", help="as this camera: its rules, its zones")
+    option("--start", metavar="TIME", help="when it was recorded, for schedules and in events")
+    option("--out", default="replay", metavar="DIR", help="where the report goes: replay")
+
+
+def _add_rules(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="every rule, and how it stands on each camera")
+    add = actions.add_parser("add", help="ask a question again and again, from now on")
+    add.add_argument("question", help='answered by yes or no: "Is there a person?"')
+    add.add_argument("--camera", action="append", metavar="ID", help="as often as you like; all")
+    add.add_argument("--id", help="made from the name when there is none")
+    add.add_argument("--name", help="how people call it")
+    add.add_argument("--every", dest="every_s", type=float, metavar="S", help="1")
+    add.add_argument("--on", type=float, metavar="P", help="P(yes) from which it fires, 0.6")
+    add.add_argument("--for", dest="for_s", type=float, metavar="S", help="it holds so long, 0")
+    add.add_argument(
+        "--zone",
+        action="append",
+        metavar="[ID=]X,Y …",
+        help='only this part, in shares of the picture: "front=0,0.5 1,0.5 1,1 0,1"',
+    )
+    remove = actions.add_parser("rm", help="forget a rule")
+    remove.add_argument("id")
+    test = actions.add_parser("test", help="ask a rule's question once, now")
+    test.add_argument("rule", metavar="ID-or-QUESTION")
+    test.add_argument("--camera", required=True, metavar="ID")
+
+
+def _add_watch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    parser.add_argument("--since", metavar="LOG_ID", help="begin after it; 0: all that is kept")
+    parser.add_argument("--json", action="store_true", help="whole events, one on a line")
 
 
 def _server() -> str:

@@ -1,17 +1,23 @@
 """`python -m api`: HTTP in OpenAI's format."""
 
 import asyncio
+import socket
 import sys
 from contextlib import AsyncExitStack
 
 import uvicorn
+from fastapi import FastAPI
 from redis.asyncio import Redis
 from starlette.datastructures import State
 
+from api.alert_feed import Feed
+from api.alert_history import History
+from api.alert_metrics import AlertTimes
 from api.app import build
 from api.chat import Chats
 from api.fetch import AllowList, open_fetcher
 from api.image_urls import ImageUrls
+from api.listening import listen
 from api.metrics import Metrics
 from api.models import Models
 from api.pictures import PictureStore
@@ -22,14 +28,17 @@ from api.settings import ApiSettings
 from bus import names
 from bus.answers import Answers
 from bus.cameras import Cameras
-from bus.errors import BadSettings
 from bus.heartbeat import beat
 from bus.jobs import open_jobs
 from bus.process import DRAIN_S, run
 from bus.redis import open_redis
+from bus.rulebook import Rulebook
+from bus.standings import Standings
 from bus.subscriber import open_subscriber
 from bus.tasks import background
 
+WS_MAX_BYTES = 4096  # of a message that a listener sends: it has nothing to say
+WS_PING_S = 10.0  # a client that leaves two pings without an answer is dead
 REDIS_PATIENCE_S = 4.0  # a restart is over by then; who asks should not wait longer for a 503
 
 
@@ -41,7 +50,8 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
             open_redis(settings.redis_url, REDIS_PATIENCE_S)
         )
         state.cameras, state.models = Cameras(redis), Models(redis, settings.default_model)
-        state.metrics, state.answers, state.stopping = Metrics(), Answers(redis), stop
+        state.metrics, state.stopping = Metrics(), stop
+        state.answers, state.standings = Answers(redis), Standings(redis)
         state.frames = stack.enter_context(open_subscriber(state.cameras, settings.run_dir))
         state.screens = _screens(state, settings)
         images = await _open_images(stack, settings, redis, state.cameras)
@@ -51,21 +61,42 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
         state.chats = Chats(settings, jobs, state.models, images, state.metrics, Said(redis))
         alive = beat(redis, names.process(settings.process), lambda: {"id": settings.process})
         await stack.enter_async_context(
-            background(alive, state.cameras.run(), state.models.run(), state.answers.run())
+            background(
+                alive,
+                state.cameras.run(),
+                state.models.run(),
+                state.answers.run(),
+                state.standings.run(),
+            )
         )
+        await _open_alerts(stack, app, stop)
         await _serve(
             uvicorn.Config(
                 app,
-                host=settings.host,
-                port=settings.port,
                 http="h11",  # the faster httptools sets no limit to headers
                 log_config=None,
                 access_log=False,
                 lifespan="off",
+                ws_max_size=WS_MAX_BYTES,
+                ws_ping_interval=WS_PING_S,
+                ws_ping_timeout=WS_PING_S,
+                ws_per_message_deflate=False,
                 timeout_graceful_shutdown=int(DRAIN_S) - 1,
             ),
+            listen(settings),
             stop,
         )
+
+
+async def _open_alerts(stack: AsyncExitStack, app: FastAPI, stop: asyncio.Event) -> None:
+    """Rules, alerts, and the feed of their events for as long as *stack*."""
+    state, settings = app.state, app.state.settings
+    state.rules = Rulebook(state.redis, settings.max_rules)
+    state.history = History(state.redis)
+    times = AlertTimes(state.metrics.registry)
+    feed = state.feed = Feed(state.redis, settings.max_alert_clients, times.observe)
+    impatient = await stack.enter_async_context(open_redis(settings.redis_url, patience_s=0))
+    await stack.enter_async_context(background(feed.run(impatient), feed.beat(), feed.end(stop)))
 
 
 def _screens(state: State, settings: ApiSettings) -> Screens:
@@ -73,6 +104,7 @@ def _screens(state: State, settings: ApiSettings) -> Screens:
         state.frames,
         state.cameras,
         state.answers,
+        state.standings,
         settings.preview_fade_s,
         settings.camera_idle_s,
     )
@@ -95,18 +127,15 @@ async def _open_images(
     return ImageUrls(settings, cameras, store, fetcher)
 
 
-async def _serve(config: uvicorn.Config, stop: asyncio.Event) -> None:
+async def _serve(config: uvicorn.Config, sockets: list[socket.socket], stop: asyncio.Event) -> None:
     server = Server(config)
 
     async def leave() -> None:
         await stop.wait()
         server.should_exit = True
 
-    try:
-        async with background(leave()):
-            await server.serve()
-    except SystemExit as error:  # uvicorn's way to say that it cannot bind
-        raise BadSettings(f"LOOKOUT_PORT: cannot listen on {config.host}:{config.port}") from error
+    async with background(leave()):
+        await server.serve(sockets)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,25 @@
 
 from fastapi import FastAPI
 
-from api import cameras, chat, errors, health, live_stream, metrics, models, preview
+from api import (
+    alert_metrics,
+    alert_sse,
+    alert_ws,
+    alerts,
+    cameras,
+    chat,
+    errors,
+    health,
+    legacy_alerts,
+    live_stream,
+    models,
+    preview,
+    rules,
+)
 from api.limits import LimitBody
 from api.settings import ApiSettings
+
+ALERTS = (alert_ws, alert_sse, alerts, legacy_alerts)  # fixed paths before ids
 
 
 def build(settings: ApiSettings) -> FastAPI:
@@ -17,10 +33,10 @@ def build(settings: ApiSettings) -> FastAPI:
     for prefix in ("/v1", "/api/v1"):  # the second one as the ancestor had it
         app.router.routes.extend(chat.routes(prefix))
         visible = prefix == "/v1"
-        for part in (chat, models, preview, cameras, live_stream, health):
+        for part in (chat, models, preview, cameras, live_stream, rules, *ALERTS, health):
             app.include_router(part.router, prefix=prefix, include_in_schema=visible)
     app.include_router(health.router)
-    app.include_router(metrics.router)
+    app.include_router(alert_metrics.router)
     app.add_middleware(LimitBody, size_bytes=round(settings.max_body_mb * 2**20))
     errors.install(app)
     return app

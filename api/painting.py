@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 
 from bus.jpeg import Pixels, encode_jpeg
-from bus.messages import Answered
-from bus.overlay import Caption, Overlay, card
+from bus.overlay import Caption, Overlay, Said, caption, card
 from bus.subscriber import Frame
 from bus.times import utc
 
@@ -32,7 +31,7 @@ class Painter:
         self._width, self._height = UNSEEN
         self._overlay: Overlay | None = None
 
-    def frame(self, frame: Frame, answered: Answered | None) -> bytes:
+    def frame(self, frame: Frame, said: Said) -> bytes:
         """*frame* as JPEG; its pixels may be written on."""
         pixels = narrowed(frame.pixels, self._look.width)
         height, width, _ = pixels.shape
@@ -40,18 +39,15 @@ class Painter:
             self._width, self._height = width, height
             self._overlay = Overlay(width, height, self._fade_s)
         if self._look.overlay:
-            self._overlay.draw(pixels, self._caption(frame, answered), time())
+            self._overlay.draw(pixels, self._caption(frame, said), time())
         return encode_jpeg(pixels)
 
     def card(self, text: str) -> bytes:
         """A picture, as large as the frames, that says why there is no frame."""
         return encode_jpeg(card(self._width, self._height, self._look.camera, text))
 
-    def _caption(self, frame: Frame, answered: Answered | None) -> Caption:
-        camera, at = self._look.camera, frame.descriptor.captured_at
-        if answered is None:
-            return Caption(camera, at)
-        return Caption(camera, at, answered.question, answered.answer, answered.at)
+    def _caption(self, frame: Frame, said: Said) -> Caption:
+        return caption(self._look.camera, frame.descriptor.captured_at, said)
 
 
 def narrowed(pixels: Pixels, width: int) -> Pixels:

@@ -12,8 +12,8 @@ from api.cameras import check_id
 from api.leaving import gone
 from api.painting import Look, Painter, headers
 from api.screens import FIRST_S, Picture, Screen, Screens
-from bus.answers import Answers
 from bus.errors import Unavailable
+from bus.overlay import Said
 from bus.redis import translated
 from bus.subscriber import FrameSubscriber
 from bus.tasks import ended_by, unless
@@ -36,11 +36,11 @@ async def frame(
     """The newest frame; its number, time and age are in the headers."""
     state = request.app.state
     frames: FrameSubscriber = state.frames
-    answers: Answers = state.answers
+    said = Said(state.answers.of(camera), state.standings.notes(camera))
     painter = Painter(Look(check_id(camera), width, overlay), state.settings.preview_fade_s)
     async with translated():
         newest = await frames.newest(camera, FIRST_S)
-    jpeg = await asyncio.to_thread(painter.frame, newest, answers.of(camera))
+    jpeg = await asyncio.to_thread(painter.frame, newest, said)
     more = {"cache-control": "no-store", "x-frame-age-ms": f"{newest.age_s * 1000:.0f}"}
     return Response(jpeg, media_type="image/jpeg", headers={**headers(newest), **more})
 

@@ -15,7 +15,9 @@ from api.painting import Look, Painter, headers
 from bus.answers import Answers
 from bus.cameras import Cameras
 from bus.errors import CameraTimeout, LookoutError, Overloaded
+from bus.overlay import Said
 from bus.redis import translated
+from bus.standings import Standings
 from bus.subscriber import Frame, FrameSubscriber
 
 FIRST_S = 5.0  # how long the first picture may take
@@ -39,8 +41,12 @@ class Sources:
     frames: FrameSubscriber
     cameras: Cameras
     answers: Answers
+    standings: Standings
     fade_s: float
     camera_idle_s: float
+
+    def said(self, camera: str) -> Said:
+        return Said(self.answers.of(camera), self.standings.notes(camera))
 
 
 class Screen:
@@ -77,8 +83,8 @@ class Screen:
         try:
             async with translated():
                 frame = await self._frame()
-            answered = self._sources.answers.of(self._look.camera)
-            jpeg = await asyncio.to_thread(self._painter.frame, frame, answered)
+            said = self._sources.said(self._look.camera)
+            jpeg = await asyncio.to_thread(self._painter.frame, frame, said)
             return self._show(Picture(jpeg, headers(frame)))
         except LookoutError as error:
             if self._newest is None:

@@ -29,3 +29,10 @@ class ApiSettings(BusSettings, frozen=True, kw_only=True):
     max_previews: int = 32  # clients that look at moving pictures at once; the next one is a 429
     preview_fade_s: Annotated[float, Meta(ge=0, le=86_400)] = 20.0  # an answer is seen so long
     camera_idle_s: float = 300.0  # after that, a camera that only requests named is closed
+    max_rules: int = 64  # kept at once
+    max_alerts: int = 10  # in one list of the ancestor's POST /v1/alerts
+    alert_cooldown_s: float = 60.0  # of the rules that such a list makes
+    max_alert_clients: int = 64  # that listen to alert events at once
+    ws_port: int = 0  # these three answer like `port`, where the ancestor's clients look for
+    alert_metrics_port: int = 0  # WebSocket (5016) and metrics (5012, 5017); 0: not at all
+    stats_port: int = 0

@@ -26,6 +26,11 @@ class Answers:
         """The one last asked; empty when none has been."""
         return next(reversed(self._by_camera), "")
 
+    @property
+    def asked_at(self) -> float:
+        """When a camera was asked last, unix seconds."""
+        return self._by_camera[self.camera()].at if self._by_camera else 0.0
+
     async def run(self) -> None:
         async for message in listen(self._redis, names.ANSWERS):
             said = await self._missed() if message is None else [message[1]]

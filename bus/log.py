@@ -44,5 +44,5 @@ def configure(level: str, style: str, process: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Masked(plain, "%H:%M:%S") if text else _Json())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "libav", "uvicorn.access"):
+    for noisy in ("httpx", "httpcore", "libav", "uvicorn.access", "apprise", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -62,11 +62,27 @@ class Chat(msgspec.Struct, frozen=True, tag="chat"):
     stream: bool = False  # whether somebody reads the deltas as they come
 
 
+class Question(msgspec.Struct, frozen=True):
+    """
+    A yes/no question about what a camera sees, or about a *zone* of it.
+
+    A zone is a polygon in shares of the picture's width and height. `crop` shows the
+    model what lies around it, `mask` the whole picture with all else made grey.
+    """
+
+    text: str
+    zone: tuple[tuple[float, float], ...] = ()
+    zone_mode: Literal["crop", "mask"] = "crop"
+    prompt: str = ""  # how to ask: `{question}` stands for the text; empty: the text alone
+
+
 class Judge(msgspec.Struct, frozen=True, tag="judge"):
-    """Yes/no questions about the same frames; the answer is one score each."""
+    """Questions about the same frames; the answer is one score each."""
 
     frames: CameraFrames
-    questions: tuple[str, ...]
+    questions: tuple[Question, ...]
+    evidence_above: float = 2.0  # the score from which on the newest frame is kept
+    max_age_s: float = 5.0  # of the newest frame; an older one says nothing about now
 
 
 class Job(msgspec.Struct, frozen=True, tag=f"job/{VERSION}"):
@@ -92,12 +108,12 @@ class FrameUsed(msgspec.Struct, frozen=True):
 
 
 class Timings(msgspec.Struct, frozen=True):
-    """Milliseconds a job spent in each stage."""
+    """Milliseconds a job spent in each stage: queue, pictures, engine, one after the other."""
 
     queue: float = 0.0  # until a worker claimed it
-    pictures: float = 0.0  # reading and decoding frames and pictures
-    first_token: float = 0.0  # from engine start
-    engine: float = 0.0  # from engine start to the last token
+    pictures: float = 0.0  # reading, decoding and cropping frames and pictures
+    first_token: float = 0.0  # from engine start; a part of `engine`
+    engine: float = 0.0  # from engine start to the last token, or the last score
 
 
 class Delta(msgspec.Struct, frozen=True, tag=True):
@@ -117,11 +133,18 @@ class Finished(msgspec.Struct, frozen=True, tag=True):
 
 
 class Judged(msgspec.Struct, frozen=True, tag=True):
-    """The last event of a judgement: P(yes) of each question, in order."""
+    """
+    The last event of a judgement: P(yes) of each question, in order; None where unsure.
 
-    scores: tuple[float, ...]
+    *by* `text` the engine has said yes or no, so a score is 0 or 1.
+    """
+
+    scores: tuple[float | None, ...]
+    by: Literal["logits", "text"]
     frames: tuple[FrameUsed, ...] = ()
     timings: Timings = Timings()
+    evidence: bool = False  # the newest frame lies at `names.evidence` as a JPEG
+    evidence_ms: float = 0.0  # encoding and keeping it, after the engine
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):

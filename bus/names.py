@@ -14,6 +14,14 @@ CAMERA_COMMANDS = "lookout:camera-commands"  # channel: something in CAMERAS cha
 CAMERA_EVENTS = "lookout:camera-events"  # channel: ids of cameras whose state changed
 ALERTS = "lookout:alerts"  # channel: alert events as JSON, for whoever subscribes
 ALERTS_LOG = "lookout:alerts:log"  # stream: the same events, for replay
+ALERT_INDEX = "lookout:alerts:index"  # sorted set: ids of alerts by when they fired, unix s
+RULES = "lookout:rules"  # hash: id -> Rule as JSON
+SETTING_RULES = "lookout:rules:settings"  # set: ids of rules that the settings name
+RULE_CHANGES = "lookout:rule-changes"  # channel: id of a rule that was added, changed, removed
+STANDINGS = "lookout:standings"  # hash: rule/camera -> how the rule stands there, as JSON
+STANDING_CHANGES = "lookout:standing-changes"  # channel: a field of STANDINGS that has changed
+ALERTS_LEADER = "lookout:alerts-leader"  # id of the alerts process that judges; expires with it
+TARGETS = "lookout:targets"  # set: names of the targets that events are delivered to
 ANSWERS = "lookout:answers"  # channel: what was just said about a camera
 
 
@@ -55,6 +63,31 @@ def camera_down(camera_id: str) -> str:
 def answer(camera_id: str) -> str:
     """The last question about the camera and what was answered; it expires."""
     return f"lookout:answer:{camera_id}"
+
+
+def alert(alert_id: str) -> str:
+    """The alert as JSON; it expires with the retention of alerts."""
+    return f"lookout:alert:{alert_id}"
+
+
+def snapshot(alert_id: str) -> str:
+    """JPEG that the alert was judged on; it expires with the retention of snapshots."""
+    return f"lookout:snapshot:{alert_id}"
+
+
+def evidence(job_id: str) -> str:
+    """JPEG of the newest frame that the job was judged on; it expires soon after the answer."""
+    return f"lookout:evidence:{job_id}"
+
+
+def target(name: str) -> str:
+    """Hash: what was delivered to a target and what was not; see `alerts.inbox`."""
+    return f"lookout:target:{name}"
+
+
+def deliveries(target: str) -> str:
+    """Consumer group on ALERTS_LOG: what a target has not got yet."""
+    return f"delivery:{target}"
 
 
 def process(process_id: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from bus.jpeg import Pixels
 from bus.lettering import SOLID, Colour, Lettering, Line, Patch
+from bus.messages import Answered
 
 Content = TypeVar("Content", bound=Hashable)
 
@@ -46,6 +47,21 @@ class Caption:
     answer: str = ""
     answered_at: float = 0.0
     notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What there is to say of a camera, wherever its picture is shown."""
+
+    answered: Answered | None
+    notes: tuple[Note, ...] = ()
+
+
+def caption(camera: str, at: float, said: Said) -> Caption:
+    if said.answered is None:
+        return Caption(camera, at, notes=said.notes)
+    answered = said.answered
+    return Caption(camera, at, answered.question, answered.answer, answered.at, said.notes)
 
 
 # The most urgent first, each with the colours of its letters and of its box.

@@ -26,6 +26,7 @@ from bus.tasks import unless
 log = logging.getLogger(__name__)
 
 BLOCK_MS = 2000  # then look for jobs of dead workers
+EVIDENCE_S = 120  # long enough for whoever gets the answer to take the picture elsewhere
 SETTLE_MS = 1000  # two workers that find the same orphan: the second leaves it to the first
 
 # In one step: there is never an answered job in the lane, nor one gone without its answer.
@@ -50,15 +51,19 @@ class Claimed:
 
 
 class JobQueue:
-    def __init__(self, redis: Redis, model: str, worker: str) -> None:
+    """The jobs of *lanes* for a worker; where there are several, the first one goes first."""
+
+    def __init__(
+        self, redis: Redis, model: str, worker: str, lanes: Sequence[names.Lane] = names.LANES
+    ) -> None:
         self._redis, self._batch, self._line = redis, Batch(redis), Line(redis)
-        self._lanes = [names.jobs(model, lane) for lane in names.LANES]
+        self._lanes = [names.jobs(model, lane) for lane in lanes]
         self._worker = worker
         self._surplus: deque[Claimed] = deque()
         self._look_for_orphans_at = 0.0
 
     async def claim(self, room: int, stop: asyncio.Event) -> list[Claimed]:
-        """Up to *room* jobs, interactive lane first; empty once *stop* is set."""
+        """Up to *room* jobs, those of the first lane first; empty once *stop* is set."""
         while not stop.is_set():
             try:
                 if claimed := await self._claim_left(room) or await self._claim_next(room, stop):
@@ -87,7 +92,7 @@ class JobQueue:
         return claimed
 
     async def _claim_next(self, room: int, stop: asyncio.Event) -> list[Claimed]:
-        """Wait for jobs of either lane; one command, so that an idle worker is quick."""
+        """Wait for jobs of any lane; one command, so that an idle worker is quick."""
         # A job that comes as we stop is taken over by another worker once we are gone.
         claimed = await unless(stop, self._read(self._lanes, room, BLOCK_MS)) or []
         self._surplus.extend(claimed[room:])  # COUNT holds for each lane by itself
@@ -159,6 +164,11 @@ class JobQueue:
         async with translated():
             heard = await self._batch.send("XADD", replies, "NOMKSTREAM", "*", "reply", reply)
         return heard is not None
+
+    async def keep_evidence(self, claimed: Claimed, jpeg: bytes) -> None:
+        """Put the picture that an answer is about where whoever reads the answer finds it."""
+        async with translated():
+            await self._redis.set(names.evidence(claimed.job.id), jpeg, ex=EVIDENCE_S)
 
     async def finish(
         self, claimed: Claimed, attempt: int, first: int, events: tuple[JobEvent, ...]

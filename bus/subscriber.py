@@ -83,31 +83,44 @@ class _Link:
         frame = await self._read(after)
         return frame if frame and self.is_fresh(frame) else None
 
+    async def glance(self, after: float, within_s: float) -> FrameDescriptor | None:
+        """As `newest`, but without the pixels."""
+        found = self._drain(after)
+        if found is None and await self._socket.poll(max(1, round(within_s * 1000))):
+            found = self._drain(after)
+        return found[0] if found else None
+
     async def _read(self, after: float) -> Frame | None:
+        found = self._drain(after)
+        if found is None:
+            return None
+        descriptor, jpeg = found
+        if self._ring is None:
+            pixels = await asyncio.to_thread(decode_jpeg, jpeg)
+            return Frame(descriptor, pixels, local=False)
+        copied = self._ring.read(
+            descriptor.slot, descriptor.generation, descriptor.height, descriptor.width
+        )
+        return None if copied is None else Frame(descriptor, copied, local=True)
+
+    def _drain(self, after: float) -> tuple[FrameDescriptor, memoryview] | None:
+        """The newest message, if it is about a frame captured after *after*: and its JPEG."""
         with suppress(zmq.Again):
             while True:  # looking for one takes an older one out of its place:
                 self._message = self._now.recv(zmq.NOBLOCK)  # so CONFLATE leaves up to two
         if self._message is None:
             return None
         payload = memoryview(self._message)[len(self._topic) :]
-        if self._ring is not None:
-            return self._from_ring(decode_descriptor(bytes(payload)), after)
-        (length,) = LENGTH.unpack_from(payload)
-        descriptor = decode_descriptor(bytes(payload[LENGTH.size : LENGTH.size + length]))
-        if descriptor.captured_at <= after:
-            return None
-        pixels = await asyncio.to_thread(decode_jpeg, payload[LENGTH.size + length :])
-        return Frame(descriptor, pixels, local=False)
-
-    def _from_ring(self, descriptor: FrameDescriptor, after: float) -> Frame | None:
-        if self._ring is None or descriptor.instance != self.instance:
-            return None
-        if descriptor.captured_at <= after:  # not even copied
-            return None
-        pixels = self._ring.read(
-            descriptor.slot, descriptor.generation, descriptor.height, descriptor.width
+        length, head = len(payload), 0
+        if self._ring is None:
+            (length,), head = LENGTH.unpack_from(payload), LENGTH.size
+        descriptor = decode_descriptor(bytes(payload[head : head + length]))
+        is_ours = self._ring is None or descriptor.instance == self.instance
+        return (
+            (descriptor, payload[head + length :])
+            if is_ours and descriptor.captured_at > after
+            else None
         )
-        return None if pixels is None else Frame(descriptor, pixels, local=True)
 
     def close(self) -> None:
         self._socket.close()
@@ -159,6 +172,18 @@ class FrameSubscriber:
                 raise CameraTimeout(f"camera {camera} gave no frame within {within_s:g} s{hint}")
             if link is None:
                 await self._cameras.changed(camera, wait_s)
+
+    async def glance(self, camera: str, within_s: float, after: float) -> FrameDescriptor | None:
+        """
+        What the newest frame captured after *after* (unix s) is; None if none comes *within_s*.
+
+        Raise as `newest` does.
+        """
+        link = await self._link(camera)
+        if link is None:
+            await self._cameras.changed(camera, within_s)
+            return None
+        return await link.glance(after, within_s)
 
     async def series(self, camera: str, count: int, span_s: float, within_s: float) -> list[Frame]:
         """*count* frames spread over *span_s* from now on, oldest first, all different."""

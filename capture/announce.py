@@ -16,7 +16,7 @@ DOWN = f"""{PUBLISH}
 local down, channel, log = unpack(KEYS)
 local id, event = unpack(ARGV)
 if redis.call('set', down, id, 'nx') then
-    publish(channel, log, event)
+    publish(channel, log, event, '*')
 end
 """
 UP = f"""{PUBLISH}
@@ -25,7 +25,7 @@ local before, after = unpack(ARGV)
 local id = redis.call('get', down)
 if id then
     redis.call('del', down)
-    publish(channel, log, before .. id .. after)
+    publish(channel, log, before .. id .. after, '*')
 end
 """
 

@@ -28,7 +28,14 @@ from preview.settings import PreviewSettings
 log = logging.getLogger(__name__)
 
 # In the order in which they stop: whoever asks before whoever answers.
-STOP_S = {"api": 6.0, "inference": 1.0, "preview": 0.5, "capture": 1.0, "redis": 1.0}
+STOP_S = {
+    "api": 5.5,
+    "alerts": 0.5,
+    "inference": 1.0,
+    "preview": 0.5,
+    "capture": 1.0,
+    "redis": 1.0,
+}
 ROOT = Path(__file__).parents[1]
 
 
@@ -109,7 +116,8 @@ async def _forget(redis: Redis, process: str) -> None:
         await redis.unlink(names.process(process), names.replies(process))
         await redis.zrem(names.CAPTURES, process)
         cameras: list[Any] = await redis.hkeys(names.CAMERAS)
-        for lease in (names.camera_lease(camera.decode()) for camera in cameras):
+        leases = [names.camera_lease(camera.decode()) for camera in cameras]
+        for lease in (names.ALERTS_LEADER, *leases):
             if await redis.get(lease) == process.encode():
                 await redis.unlink(lease)
     except AWAY:

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 
 import msgspec
 
+from alerts.settings import AlertsSettings
 from api.settings import ApiSettings
 from bus.errors import BadSettings
 from bus.settings import read_file
@@ -12,7 +13,14 @@ from compose.settings import LocalSettings
 from inference.settings import InferenceSettings
 from preview.settings import PreviewSettings
 
-KINDS = (LocalSettings, ApiSettings, CaptureSettings, InferenceSettings, PreviewSettings)
+KINDS = (
+    LocalSettings,
+    ApiSettings,
+    CaptureSettings,
+    InferenceSettings,
+    AlertsSettings,
+    PreviewSettings,
+)
 PER_PROCESS = ("process", "settings")  # no use in a file that all of them read
 
 

@@ -58,8 +58,10 @@ class Service:
             if stop.is_set():
                 return
             pictures = PictureReader(redis, frames, self.settings.frame_wait_s)
-            queue = JobQueue(redis, self.model, self.settings.process)
-            self.worker = Worker(queue, engine, pictures, engine.slots)
+            chats, rules = (
+                JobQueue(redis, self.model, self.settings.process, (lane,)) for lane in names.LANES
+            )
+            self.worker = Worker(chats, rules, engine, pictures)
             await self.worker.work(stop)
 
 

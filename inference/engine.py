@@ -37,10 +37,23 @@ class Turn:
     content: tuple[str | Pixels, ...]
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """P(yes), 0 to 1, of each question; None where the engine's answer was neither yes nor no."""
+
+    scores: tuple[float | None, ...]
+    by: Literal["logits", "text"]
+
+
 class Engine(Protocol):
     @property
     def slots(self) -> int:
         """How many requests it runs side by side without a loss."""
+        ...
+
+    @property
+    def judges_series(self) -> bool:
+        """Whether several pictures tell it more than the newest; if not, it gets that alone."""
         ...
 
     def generate(
@@ -54,8 +67,13 @@ class Engine(Protocol):
         """
         ...
 
-    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> list[float]:
-        """P(yes), 0 to 1, of each question about the same pictures (oldest first)."""
+    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> Judgement:
+        """
+        The score of each question about the same pictures (oldest first).
+
+        One judgement runs at a time, beside the slots; the chats may not wait for more than
+        it. An engine that only answers in words has `inference.yesno.judge_by_text`.
+        """
         ...
 
 

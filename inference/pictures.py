@@ -8,12 +8,13 @@ from typing import Any
 from redis.asyncio import Redis
 
 from bus import names
-from bus.errors import BadImage
+from bus.errors import BadImage, CameraStale, CameraTimeout
 from bus.messages import CameraFrames, FrameUsed, Message, Part, StoredPicture
 from bus.subscriber import Frame, FrameSubscriber
 from inference.decode import Pixels, decode
 from inference.engine import Turn
 
+RULES_WAIT_S = 1.0  # for a frame to judge: while one camera gives none, the others wait too
 CACHED = 16  # decoded pictures: one that is asked about again is not decoded again
 
 
@@ -38,7 +39,23 @@ class PictureReader:
         return turns, [frame for frames in series for frame in frames]
 
     async def series(self, wanted: CameraFrames) -> list[Frame]:
-        return await self._frames.series(wanted.camera, wanted.frames, wanted.span_s, self._wait_s)
+        return await self._series(wanted, self._wait_s)
+
+    async def recent(self, wanted: CameraFrames, max_age_s: float) -> list[Frame]:
+        """Raise `CameraStale` when there are none, or the newest is older than *max_age_s*."""
+        try:
+            frames = await self._series(wanted, min(self._wait_s, RULES_WAIT_S))
+        except CameraTimeout as error:
+            raise CameraStale(str(error)) from error
+        if (age_s := frames[-1].age_s) > max_age_s:
+            raise CameraStale(
+                f"the newest frame of camera {wanted.camera} is {age_s:.1f} s old,"
+                f" more than {max_age_s:g} s"
+            )
+        return frames
+
+    async def _series(self, wanted: CameraFrames, wait_s: float) -> list[Frame]:
+        return await self._frames.series(wanted.camera, wanted.frames, wanted.span_s, wait_s)
 
     async def _stored(self, picture: StoredPicture) -> Pixels:
         if picture.digest in self._cache:

@@ -1,6 +1,9 @@
 """
 Claim jobs while a slot is free, run them side by side, send back their events.
 
+The slots are for chats. Of the background lane, where rules come from, one job runs at a
+time, beside them: however much there is to judge, a chat finds a slot.
+
 "Exactly one last event" is what `_last_event` returns; "client gone" is a deadline that
 is now. A job whose engine died under it begins again, as a new attempt.
 """
@@ -15,10 +18,22 @@ from time import monotonic, time
 import msgspec
 
 from bus.errors import DeadlineExceeded, EngineError, LookoutError
-from bus.messages import Chat, Failed, Finished, Job, Judge, Judged, LastEvent, Timings
+from bus.jpeg import encode_jpeg
+from bus.messages import (
+    CameraFrames,
+    Chat,
+    Failed,
+    Finished,
+    Job,
+    Judge,
+    Judged,
+    LastEvent,
+    Timings,
+)
 from bus.queue import Claimed, JobQueue
 from bus.redis import translated
-from inference.engine import Engine, EngineLost
+from inference.engine import Engine, EngineLost, Pixels
+from inference.judging import judge, looks
 from inference.outbox import Outbox
 from inference.pictures import PictureReader, used
 
@@ -34,6 +49,7 @@ class Attempt:
 
     def __init__(self, queue: JobQueue, claimed: Claimed, number: int) -> None:
         self.job, self.delivery, self.number = claimed.job, claimed.delivery, number
+        self._queue, self._claimed = queue, claimed
         self.queue_ms = max(0.0, time() - claimed.job.created) * 1000
         self.began = self.engine_began = monotonic()
         self.first_token: float | None = None
@@ -48,7 +64,7 @@ class Attempt:
         self.outbox.put(text)
 
     def timings(self) -> Timings:
-        """Of an attempt that ends now."""
+        """Of an attempt whose engine is done now."""
         now = monotonic()
         first = now if self.first_token is None else self.first_token
         return Timings(
@@ -58,14 +74,28 @@ class Attempt:
             engine=round((now - self.engine_began) * 1000, 2),
         )
 
+    async def keep_evidence(self, pixels: Pixels) -> float:
+        """Store *pixels* for whoever gets the answer; the milliseconds that took."""
+        began = monotonic()
+        jpeg = await asyncio.to_thread(encode_jpeg, pixels)
+        await self._queue.keep_evidence(self._claimed, jpeg)
+        return round((monotonic() - began) * 1000, 2)
+
 
 class Worker:
+    """*interactive* and *background* are the lanes of those names."""
+
     def __init__(
-        self, queue: JobQueue, engine: Engine, pictures: PictureReader, slots: int
+        self,
+        interactive: JobQueue,
+        background: JobQueue,
+        engine: Engine,
+        pictures: PictureReader,
     ) -> None:
-        self.queue, self.engine, self.pictures = queue, engine, pictures
-        self.slots = slots
+        self.queue, self.background = interactive, background
+        self.engine, self.pictures, self.slots = engine, pictures, engine.slots
         self.done = self.failed = 0
+        self._chats = set[asyncio.Task[None]]()
         self._held: dict[str, Claimed] = {}
         self._limits: dict[str, asyncio.Timeout] = {}
         self._gone: deque[str] = deque(maxlen=1024)  # cancelled before we knew the job
@@ -79,15 +109,27 @@ class Worker:
         async with asyncio.TaskGroup() as group:
             listening = group.create_task(self._heed_cancels())
             async with asyncio.TaskGroup() as held:
-                running = set[asyncio.Task[None]]()
-                while claimed := await self.queue.claim(self.slots - len(running), stop):
-                    for one in claimed:
-                        task = held.create_task(self._run_job(one))
-                        running.add(task)
-                        task.add_done_callback(running.discard)
-                    while len(running) >= self.slots:
-                        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                held.create_task(self._run_in_turn(stop))
+                await self._run_side_by_side(held, stop)
             listening.cancel()
+
+    async def _run_side_by_side(self, held: asyncio.TaskGroup, stop: asyncio.Event) -> None:
+        while claimed := await self.queue.claim(self.slots - len(self._chats), stop):
+            for one in claimed:
+                task = held.create_task(self._run_job(one))
+                self._chats.add(task)
+                task.add_done_callback(self._chats.discard)
+            await self._until_a_slot_is_free()
+
+    async def _run_in_turn(self, stop: asyncio.Event) -> None:
+        while claimed := await self.background.claim(1, stop):
+            for one in claimed:
+                await self._run_job(one)
+            await self._until_a_slot_is_free()
+
+    async def _until_a_slot_is_free(self) -> None:
+        while len(self._chats) >= self.slots:
+            await asyncio.wait(self._chats, return_when=asyncio.FIRST_COMPLETED)
 
     async def _run_job(self, claimed: Claimed) -> None:
         # Cancelled from outside, a job stays unacknowledged: another worker takes it.
@@ -124,8 +166,9 @@ class Worker:
         if isinstance(last, Failed):
             self.failed += 1
             log.warning("job failed id=%s code=%s", job_id, last.code)
-        else:
-            log.info("job done id=%s engine_ms=%.0f", job_id, last.timings.engine)
+        else:  # of rules there are some for every frame
+            level = logging.DEBUG if isinstance(last, Judged) else logging.INFO
+            log.log(level, "job done id=%s engine_ms=%.0f", job_id, last.timings.engine)
 
     async def _last_event(self, attempt: Attempt) -> LastEvent:
         """Run the job and send its deltas; how it ended is returned, so it is sent once."""
@@ -157,12 +200,20 @@ class Worker:
         raise EngineError("the engine stopped in the middle of its answer")
 
     async def _judge(self, attempt: Attempt, task: Judge) -> Judged:
+        wanted = task.frames
+        if not self.engine.judges_series:
+            wanted = CameraFrames(wanted.camera)
         async with translated():
-            frames = await self.pictures.series(task.frames)
+            frames = await self.pictures.recent(wanted, task.max_age_s)
+        seen = looks([frame.pixels for frame in frames], task.questions)
         attempt.engine_began = monotonic()
         about = used(frames)
-        scores = await self.engine.judge([frame.pixels for frame in frames], task.questions)
-        return Judged(tuple(scores), about, attempt.timings())
+        found = await judge(self.engine, seen)
+        judged = Judged(found.scores, found.by, about, attempt.timings())
+        if not any(s is not None and s >= task.evidence_above for s in found.scores):
+            return judged
+        took_ms = await attempt.keep_evidence(frames[-1].pixels)
+        return msgspec.structs.replace(judged, evidence=True, evidence_ms=took_ms)
 
     @asynccontextmanager
     async def _while_wanted(self, job: Job) -> AsyncGenerator[None]:

@@ -14,6 +14,7 @@ from bus.cameras import Cameras
 from bus.heartbeat import beat
 from bus.process import run
 from bus.redis import open_redis
+from bus.standings import Standings
 from bus.tasks import background
 from preview.dialogue import House
 from preview.encoder import Film, sets_of
@@ -32,10 +33,12 @@ async def main(settings: PreviewSettings, stop: asyncio.Event) -> None:
     film = Film(width, height, settings.preview_fps, settings.preview_kbps)
     video = Video(await asyncio.to_thread(sets_of, film), film.fps, film.kbps)
     async with open_redis(settings.redis_url, REDIS_PATIENCE_S) as redis, AsyncExitStack() as stack:
-        cameras, answers = Cameras(redis), Answers(redis)
+        cameras, answers, standings = Cameras(redis), Answers(redis), Standings(redis)
         threads = stack.enter_context(ThreadPoolExecutor(os.cpu_count(), "encoder"))
-        programs = Programs(Source(settings, film, cameras, answers, threads))
-        await stack.enter_async_context(background(cameras.run(), answers.run(), programs.run()))
+        programs = Programs(Source(settings, film, cameras, answers, standings, threads))
+        await stack.enter_async_context(
+            background(cameras.run(), answers.run(), standings.run(), programs.run())
+        )
         server: Server | None = None
         if settings.preview_port:
             house = House(programs, video, settings.login)

@@ -15,7 +15,9 @@ from typing import Protocol
 from bus.answers import Answers
 from bus.cameras import CAMERA_ID, Cameras
 from bus.errors import UnknownCamera
+from bus.overlay import Said
 from bus.redis import translated
+from bus.standings import Standings
 from bus.subscriber import open_subscriber
 from preview.encoder import Film
 from preview.feed import Feed
@@ -42,7 +44,13 @@ class Source:
     film: Film
     cameras: Cameras
     answers: Answers
+    standings: Standings
     threads: ThreadPoolExecutor  # where drawing and encoding blocks
+
+    def out(self) -> str:
+        """The camera last asked or alerted; empty when there is none."""
+        asked, alerted = self.answers.asked_at, self.standings.alerted_at
+        return self.standings.alerted if alerted > asked else self.answers.camera()
 
 
 class Program:
@@ -74,7 +82,7 @@ class Program:
 
     async def _run(self) -> None:
         source, settings = self._source, self._source.settings
-        which = source.answers.camera if self.path == OUT else lambda: self.path
+        which = source.out if self.path == OUT else lambda: self.path
         with open_subscriber(source.cameras, settings.run_dir) as frames:
             feed = Feed(frames, source.cameras, which, source.film.fps, settings.camera_idle_s)
             await self._play(feed)
@@ -86,7 +94,7 @@ class Program:
         )
         while self.watchers:
             shot = await feed.next(hurry=monotonic() < self._hurry_until)
-            said = source.answers.of(shot.camera)
+            said = Said(source.answers.of(shot.camera), source.standings.notes(shot.camera))
             unit = await loop.run_in_executor(
                 source.threads, studio.encode, shot, said, self._key_wanted, time()
             )

@@ -11,7 +11,11 @@ ROOT = Path(__file__).parent.parent
 SERVICES = ("alerts", "api", "capture", "inference", "preview")
 PACKAGES = ("bus", "compose", *SERVICES)
 FILES = sorted(file for name in PACKAGES for file in (ROOT / name).rglob("*.py"))
-PURE = ("bus/messages.py", "bus/names.py", "bus/errors.py", "api/schemas.py", "api/answers.py")
+PURE = (
+    *("bus/messages.py", "bus/names.py", "bus/errors.py", "bus/alerts.py", "bus/rules.py"),
+    *("bus/schedule.py", "alerts/trigger.py", "alerts/pace.py", "alerts/events.py"),
+    *("api/schemas.py", "api/answers.py", "capture/share.py"),
+)
 DOCS = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")]
 )

@@ -30,6 +30,7 @@ from compose.quiz import QUESTIONS, Question
 CAMERA = "demo:?speed=3"
 FILM = film_of(CAMERA)
 PREVIEW_FRAMES = 30
+RULE = {"id": "fire", "question": "Is there a fire?", "every_s": 0.3, "refresh_s": 2}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,8 +39,10 @@ def run(options: argparse.Namespace) -> int:
         try:
             with _stack(Path(folder)) as (server, player):
                 _say(f"started in {monotonic() - began:.1f} s: {server}\n")
+                _add_rule(server)
                 results = _watch(server)
                 _look(player)
+                alerted = _show_alert(server)
         except DemoError as error:
             sys.stderr.write(f"lookout demo: {error}\n")
             return 1
@@ -48,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         f"\n{len(results)} answers checked against the script of the scene, {wrong} wrong, "
         f"in {monotonic() - began:.1f} s altogether\n"
     )
-    return 1 if wrong or len(results) < len(QUESTIONS) else 0
+    return 1 if wrong or len(results) < len(QUESTIONS) or not alerted else 0
 
 
 class DemoError(Exception):
@@ -66,7 +69,7 @@ def _stack(folder: Path) -> Iterator[tuple[str, str]]:
         *("--preview-port", player.rpartition(":")[2].removesuffix("/out")),
     ]
     log = folder / "log"
-    _say("starting Valkey, capture, inference, preview and api …\n")
+    _say("starting Valkey, capture, inference, alerts, preview and api …\n")
     with (
         log.open("w") as errors,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
@@ -77,6 +80,33 @@ def _stack(folder: Path) -> Iterator[tuple[str, str]]:
             yield server, player
         finally:
             process.terminate()
+
+
+def _add_rule(server: str) -> None:
+    """Watched from now on, whatever is asked meanwhile."""
+    answer = httpx.post(f"{server}/v1/rules", json=RULE, timeout=10, trust_env=False)
+    if answer.status_code != 201:
+        raise DemoError(f"the rule was not taken: {answer.text}")
+
+
+def _show_alert(server: str) -> bool:
+    """The alert that fired while the fire burnt, and was over after it; False if there is none."""
+    with httpx.Client(base_url=server, timeout=10, trust_env=False) as client:
+        found = client.get("/v1/alerts", params={"rule": "fire"}).json()["data"]
+        _say(f"\nrule: {RULE['question']} was judged all the time; {len(found)} alert")
+        if len(found) != 1 or found[0]["state"] != "resolved":
+            return False
+        fired, resolved = found[0]["fired"], found[0]["resolved"]
+        path = Path(tempfile.gettempdir()) / "lookout-demo-alert.jpg"
+        path.write_bytes(client.get(fired["snapshot"]).raise_for_status().content)
+    took_ms = fired["timings_ms"]["capture_to_event"]
+    _say(
+        f"  fired     {fired['at']}, {took_ms:.0f} ms after the frame was captured, "
+        f"score {fired['score']:.2f}\n"
+        f"  resolved  {resolved['at']}, {resolved['duration_s']:.1f} s after it began\n"
+        f"  picture   {path}"
+    )
+    return True
 
 
 def _look(player: str) -> None:

@@ -2,19 +2,22 @@
 An engine without a model, to measure and test everything around one.
 
 It answers with the last user text and a line per picture, and judges every question by
-the brightness of the newest picture. `echo:?delay_ms=50&tokens_per_s=20&slots=4` shapes time.
+the brightness of the newest picture; with `judge=text` by its own answer, so that "Yes!" is
+a yes. `echo:?delay_ms=50&tokens_per_s=20&slots=4` shapes time.
 """
 
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import msgspec
 import numpy as np
 
 from bus.messages import Delta, Finished, Sampling
-from inference.engine import Engine, Pixels, Turn, parse_query
+from inference.engine import Engine, Judgement, Pixels, Turn, parse_query
+from inference.yesno import JUDGE_PROMPT, judge_by_text
 
 _TOKEN = re.compile(r"\s*\S+|\s+$")
 
@@ -24,11 +27,15 @@ class EchoQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slots: int = 64
     delay_ms: float = 0.0  # before the first token
     tokens_per_s: float = 0.0  # 0: all at once
+    judge: Literal["logits", "text"] = "logits"
 
 
 class EchoEngine:
+    judges_series = True
+
     def __init__(self, query: EchoQuery) -> None:
         self.slots = query.slots
+        self._judge_by = query.judge
         self._delay_s = query.delay_ms / 1000
         self._pace_s = 1 / query.tokens_per_s if query.tokens_per_s > 0 else 0.0
 
@@ -46,10 +53,13 @@ class EchoEngine:
         heard = sum(len(str(c).split()) for turn in turns for c in turn.content if _is_text(c))
         yield Finished("length" if len(said) < len(tokens) else "stop", heard, len(said))
 
-    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> list[float]:
+    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> Judgement:
+        if self._judge_by == "text":
+            return await judge_by_text(self, pictures, questions, JUDGE_PROMPT)
         if self._delay_s:
             await asyncio.sleep(self._delay_s)
-        return [float(pictures[-1].mean()) / 255] * len(questions)
+        brightness = float(pictures[-1].mean()) / 255
+        return Judgement((brightness,) * len(questions), "logits")
 
 
 def _is_text(content: str | Pixels) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 
 from bus.errors import BadJob, EngineError
 from bus.messages import Delta, Failed, Finished, Judged, Sampling
-from inference.engine import Engine, Pixels, Turn
+from inference.engine import Engine, Judgement, Pixels, Turn
 from inference.ov.link import Link, open_link
 from inference.ov.settings import Settings, parse
 from inference.ov.wire import Command, Generate, Judge, Outcome, split
@@ -45,6 +45,10 @@ class OpenVinoEngine:
     def slots(self) -> int:
         return self.settings.query.slots
 
+    @property
+    def judges_series(self) -> bool:
+        return not self.settings.card.single_picture
+
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling
     ) -> AsyncGenerator[Delta | Finished]:
@@ -55,20 +59,20 @@ class OpenVinoEngine:
                 if isinstance(outcome, Finished) or (isinstance(outcome, Delta) and outcome.text):
                     yield outcome
 
-    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> list[float]:
+    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> Judgement:
         """
         P(yes) of each question. Several pictures are all shown, oldest first.
 
-        The demo model, which learned from single pictures, answers for all of them together.
+        The demo model, which learned from single pictures, says yes to what is on any of them.
         """
         if not pictures:
             raise BadJob("there is no picture to judge")
         if not questions:
-            return []
+            return Judgement((), "logits")
         async with aclosing(self._ask(Judge(tuple(questions)), pictures)) as outcomes:
             async for outcome in outcomes:
                 if isinstance(outcome, Judged):
-                    return list(outcome.scores)
+                    return Judgement(outcome.scores, outcome.by)
         raise EngineError("the engine gave no scores")
 
     async def _ask(self, command: Command, pictures: Sequence[Pixels]) -> AsyncGenerator[Outcome]:

@@ -47,8 +47,9 @@ class Work:
     """
     What the child has been asked and has not answered.
 
-    A step begins chats for a short time only and makes at most one judgement, so neither
-    holds up the other for long, or the chats that run.
+    A step begins chats for a short time only, and then either makes one judgement or brings
+    the chats that run one token further. After a judgement they have as much time as it
+    took: a new one waits for one judgement at most, and a running one takes twice as long.
     """
 
     def __init__(self, settings: Settings, pipeline: Pipeline) -> None:
@@ -60,6 +61,7 @@ class Work:
         self._may_share = settings.query.judge == "auto" and can_share(settings)
         self._to_begin: Pending = deque()
         self._to_judge: Pending = deque()
+        self._owed_s = 0.0  # to the chats that run
         self._gone: list[Event] = []
 
     @property
@@ -80,10 +82,14 @@ class Work:
         until = monotonic() + BEGIN_S
         while self._to_begin and monotonic() < until:
             news += self._begin(*self._to_begin.popleft())
-        if self._to_judge:
+        began = monotonic()
+        if self._to_judge and (self._owed_s <= 0 or not self._pipeline.busy):
             news += self._begin(*self._to_judge.popleft())
+            self._owed_s = monotonic() - began
+            return Progress(tuple(news))
         if self._pipeline.busy:
             self._pipeline.step()
+            self._owed_s -= monotonic() - began
         return Progress((*news, *self._chats.collect(), *self._forced.collect()))
 
     def _begin(self, request: Request, pictures: list[Pixels]) -> list[Event]:
@@ -93,7 +99,8 @@ class Work:
                 case Generate() as command:
                     self._chats.start(request.id, command, pictures)
                 case Judge(questions) if judge := self._sharing():
-                    return [Event(request.id, Judged(tuple(judge.judge(questions, pictures))))]
+                    scores = tuple(judge.judge(questions, pictures))
+                    return [Event(request.id, Judged(scores, "logits"))]
                 case Judge(questions):
                     self._forced.start(request.id, questions, pictures)
         except LookoutError as error:

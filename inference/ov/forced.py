@@ -50,7 +50,7 @@ def _outcome(handles: list[Handle]) -> Outcome:
         return OUT_OF_MEMORY
     logs = [_log_probability(handle) for handle in handles]
     pairs = zip(logs[::2], logs[1::2], strict=True)
-    return Judged(tuple(1 / (1 + math.exp(no - yes)) for yes, no in pairs))
+    return Judged(tuple(1 / (1 + math.exp(no - yes)) for yes, no in pairs), "logits")
 
 
 def _log_probability(handle: Handle) -> float:

@@ -8,15 +8,12 @@ import msgspec
 from msgspec import Meta
 
 from bus.errors import BadSettings
+from inference.yesno import JUDGE_PROMPT
 
 CARD = "lookout.json"
 LANGUAGE_MODEL = "openvino_language_model.xml"
 FORM = "openvino:/path/to/model?device=CPU&slots=8"
 UNKNOWN_CONTEXT = 1 << 30
-JUDGE_PROMPT = (
-    "You are an AI assistant whose job is to evaluate a yes/no question on an image."
-    " Your response must be accurate and based on the image and MUST be yes or no."
-)
 
 T = TypeVar("T")
 Seconds = Annotated[float, Meta(gt=0)]
@@ -51,6 +48,7 @@ class Card(msgspec.Struct, frozen=True):
     size: tuple[Count, Count] | None = None  # width, height
     pictures_first: bool = False  # it learned pictures before everything else, not in their turn
     single_turn: bool = False  # it learned one question and its answer, no conversation
+    single_picture: bool = False  # it learned from one picture at a time: judges the newest only
     blank_picture: bool = False  # it learned nothing without a picture: a grey one stands in
     judge_prompt: str = JUDGE_PROMPT
 

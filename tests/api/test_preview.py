@@ -31,6 +31,7 @@ from bus.cameras import Cameras
 from bus.errors import Overloaded, UnknownCamera
 from bus.messages import decode_answered
 from bus.redis import open_redis
+from bus.standings import Standings
 from bus.subscriber import open_subscriber
 from bus.tasks import background
 from compose.ports import free_port
@@ -203,7 +204,7 @@ async def screening(stack: Stack, most: int = 100) -> AsyncGenerator[Screens]:
         run_dir = str(stack.folder / "run")
         with open_subscriber(cameras, run_dir) as frames:
             async with background(cameras.run(), answers.run()):
-                yield Screens(Sources(frames, cameras, answers, 20.0, 60.0), most)
+                yield Screens(Sources(frames, cameras, answers, Standings(redis), 20.0, 60.0), most)
 
 
 def test_a_picture_is_made_once_for_all_who_look(run: Run, echo_stack: Stack) -> None:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from bus.settings import default_run_dir
 from compose.local import STOP_S
 from inference.settings import DEMO_MODEL
-from tests.bench import age, cameras, frames, http, idle, model, table
+from tests.bench import age, cameras, frames, http, idle, model, rules, table
 from tests.bench.plan import QUICK, Plan
 from tests.bench.processes import can_tell_cpu
 from tests.bench.services import serving
@@ -57,6 +57,7 @@ def _sections(disk: Path, ram: Path, plan: Plan) -> Iterator[Section]:
         yield age.measure(stack.url, plan)
     with running(ram / "model", "--model", DEMO_MODEL) as stack:
         yield model.measure(stack.url, _pids(stack), plan)
+        yield rules.measure(stack, plan)
 
 
 def _pids(stack: Stack) -> dict[str, int]:

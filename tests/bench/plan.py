@@ -19,6 +19,8 @@ class Plan:
     tokens: int = 128  # of each answer of the model
     chats: int = 4  # that each stream has in one round
     model_rounds: int = 3
+    judgements: int = 30
+    rules_s: float = 10.0
 
 
 QUICK = Plan(
@@ -34,4 +36,6 @@ QUICK = Plan(
     tokens=32,
     chats=1,
     model_rounds=1,
+    judgements=3,
+    rules_s=3.0,
 )

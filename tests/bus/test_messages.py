@@ -20,6 +20,7 @@ from bus.messages import (
     Judge,
     Judged,
     Message,
+    Question,
     Reply,
     Sampling,
     StoredPicture,
@@ -49,6 +50,13 @@ JOB = Job(
     created=1.5,
     deadline=2.5,
 )
+ZONE = ((0.0, 0.5), (1.0, 0.5), (1.0, 1.0))
+JUDGE = Judge(
+    CameraFrames("front"),
+    (Question("fire?"), Question("dog?", ZONE, "mask", "Look: {question}")),
+    evidence_above=0.75,
+)
+JUDGING = Job("j2", "m", "alerts-1", JUDGE, created=1.5, deadline=2.5)
 REPLY = Reply(
     "j1",
     2,
@@ -56,7 +64,7 @@ REPLY = Reply(
     (
         Delta("a"),
         Finished("length", 4, 5, (FrameUsed("front", 6, 7.5, 8.5, 9, 10),), Timings(1.0, 2.0)),
-        Judged((0.25,)),
+        Judged((0.25, None), "text", evidence=True, evidence_ms=4.5),
         Failed("bad_image", "broken", "messages[0]"),
     ),
 )
@@ -80,6 +88,19 @@ GOLDEN: list[tuple[Wire, Callable[[bytes], Wire], str]] = [
         "726561746564cb3ff8000000000000a8646561646c696e65cb4004000000000000",
     ),
     (
+        JUDGING,
+        decode_job,
+        "87a474797065a56a6f622f31a26964a26a32a56d6f64656ca16da770726f63657373a8616c657274"
+        "732d31a47461736b85a474797065a56a75646765a66672616d657384a474797065a663616d657261"
+        "a663616d657261a566726f6e74a66672616d657301a67370616e5f73cb0000000000000000a97175"
+        "657374696f6e739284a474657874a5666972653fa47a6f6e6590a97a6f6e655f6d6f6465a463726f"
+        "70a670726f6d7074a084a474657874a4646f673fa47a6f6e659392cb0000000000000000cb3fe000"
+        "000000000092cb3ff0000000000000cb3fe000000000000092cb3ff0000000000000cb3ff0000000"
+        "000000a97a6f6e655f6d6f6465a46d61736ba670726f6d7074b04c6f6f6b3a207b7175657374696f"
+        "6e7dae65766964656e63655f61626f7665cb3fe8000000000000a96d61785f6167655f73cb401400"
+        "0000000000a763726561746564cb3ff8000000000000a8646561646c696e65cb4004000000000000",
+    ),
+    (
         REPLY,
         decode_reply,
         "85a474797065a77265706c792f31a66a6f625f6964a26a31a7617474656d707402a5666972737403"
@@ -89,9 +110,10 @@ GOLDEN: list[tuple[Wire, Callable[[bytes], Wire], str]] = [
         "7074757265645f6174cb401e000000000000a66167655f6d73cb4021000000000000a57769647468"
         "09a66865696768740aa774696d696e677384a57175657565cb3ff0000000000000a8706963747572"
         "6573cb4000000000000000ab66697273745f746f6b656ecb0000000000000000a6656e67696e65cb"
-        "000000000000000084a474797065a64a7564676564a673636f72657391cb3fd0000000000000a666"
-        "72616d657390a774696d696e677384a57175657565cb0000000000000000a87069637475726573cb"
-        "0000000000000000ab66697273745f746f6b656ecb0000000000000000a6656e67696e65cb000000"
+        "000000000000000087a474797065a64a7564676564a673636f72657392cb3fd0000000000000c0a2"
+        "6279a474657874a66672616d657390a774696d696e677384a57175657565cb0000000000000000a8"
+        "7069637475726573cb0000000000000000ab66697273745f746f6b656ecb0000000000000000a665"
+        "6e67696e65cb0000000000000000a865766964656e6365c3ab65766964656e63655f6d73cb401200"
         "000000000084a474797065a64661696c6564a4636f6465a96261645f696d616765a76d6573736167"
         "65a662726f6b656ea5706172616dab6d657373616765735b305d",
     ),
@@ -113,7 +135,7 @@ GOLDEN: list[tuple[Wire, Callable[[bytes], Wire], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("message", "decode", "golden"), GOLDEN, ids=["job", "reply", "spec", "frame"]
+    ("message", "decode", "golden"), GOLDEN, ids=["job", "judge", "reply", "spec", "frame"]
 )
 def test_the_first_bytes_of_this_version_are_still_read(
     message: Wire, decode: Callable[[bytes], Wire], golden: str
@@ -140,9 +162,11 @@ parts = st.one_of(
 messages = st.builds(
     Message, st.sampled_from(["system", "user", "assistant"]), st.lists(parts).map(tuple)
 )
+zones = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1))).map(tuple)
+questions = st.builds(Question, st.text(), zones, st.sampled_from(["crop", "mask"]), st.text())
 tasks = st.one_of(
     st.builds(Chat, st.lists(messages).map(tuple)),
-    st.builds(Judge, st.builds(CameraFrames, st.text()), st.lists(st.text()).map(tuple)),
+    st.builds(Judge, st.builds(CameraFrames, st.text()), st.lists(questions).map(tuple)),
 )
 
 

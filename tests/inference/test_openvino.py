@@ -16,14 +16,17 @@ import pytest
 import zmq
 
 from bus.errors import BadJob, BadSettings, ContextTooLong, EngineError
-from bus.messages import Finished, Sampling
+from bus.messages import Delta, Finished, Sampling
 from capture.demo.dice import Dice
 from capture.demo.random_scene import random_scene
 from capture.demo.render import Renderer
 from capture.demo.truth import Seen, things_in_view
 from inference.engine import Engine, EngineLost, Pixels, Turn
-from inference.engines.openvino import OpenVinoEngine, open
-from inference.ov.wire import Ready, decode_report
+from inference.engines.openvino import OpenVinoEngine, fit, open
+from inference.ov.child import Work
+from inference.ov.pipeline import Pipeline
+from inference.ov.settings import parse
+from inference.ov.wire import Event, Generate, Judge, Ready, Request, Said, decode_report
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
@@ -91,6 +94,12 @@ async def answer(engine: Engine, turns: list[Turn], sampling: Sampling) -> Answe
 async def ask(engine: Engine, question: str, *pictures: Pixels, **sampling: Any) -> Answer:
     turns = [Turn("user", (*pictures, question))]
     return await answer(engine, turns, Sampling(**sampling))
+
+
+async def judged(engine: Engine, picture: Pixels, *questions: str) -> list[float]:
+    judgement = await engine.judge([picture], questions)
+    assert judgement.by == "logits"
+    return [score for score in judgement.scores if score is not None]
 
 
 def scene(seed: int) -> tuple[Pixels, Seen]:
@@ -238,7 +247,7 @@ def test_a_model_without_a_card_gets_pictures_in_their_turns(loop: Loop, plain_m
             assert told.end.prompt_tokens == 72
             told = await answer(engine, turns, Sampling())
             assert told.end.prompt_tokens > 2 * 65
-            yes, no = await engine.judge([picture], ["Is there a truck?", "Is there a fire?"])
+            yes, no = await judged(engine, picture, "Is there a truck?", "Is there a fire?")
             assert yes > 0.9
             assert no < 0.1
 
@@ -299,7 +308,7 @@ def test_a_judgement_agrees_with_a_chat(loop: Loop, engine: OpenVinoEngine) -> N
     async def scenario() -> None:
         for seed in range(4):
             picture, _ = scene(seed)
-            scores = await engine.judge([picture], questions)
+            scores = await judged(engine, picture, *questions)
             for question, score in zip(questions, scores, strict=True):
                 turns = [Turn("system", (asked,)), Turn("user", (picture, question))]
                 told = await answer(engine, turns, Sampling(max_tokens=1))
@@ -315,12 +324,12 @@ def test_a_judgement_is_the_same_alone_together_and_forced(
     picture, _ = scene(4)
 
     async def scenario() -> None:
-        together = await engine.judge([picture], 20 * questions)
-        alone = [(await engine.judge([picture], [question]))[0] for question in questions]
+        together = await judged(engine, picture, *20 * questions)
+        alone = [(await judged(engine, picture, question))[0] for question in questions]
         assert together == pytest.approx(20 * alone, abs=1e-3)
         async with open(f"{DEMO}?judge=forced") as other:
-            assert await other.judge([picture], questions) == pytest.approx(alone, abs=0.01)
-        assert await engine.judge([picture], []) == []
+            assert await judged(other, picture, *questions) == pytest.approx(alone, abs=0.01)
+        assert (await engine.judge([picture], [])).scores == ()
         with pytest.raises(BadJob):
             await engine.judge([], questions)
 
@@ -338,7 +347,7 @@ def test_a_model_that_cannot_share_pictures_judges_each_question_by_itself(
 
     async def scenario() -> None:
         async with open(f"openvino:{plain_model}") as engine:
-            yes, no = await engine.judge([scene(4)[0]], ["Is there a truck?", "Is there a fire?"])
+            yes, no = await judged(engine, scene(4)[0], "Is there a truck?", "Is there a fire?")
             assert yes > no
 
     loop.run(scenario())
@@ -352,11 +361,41 @@ def test_chats_and_judgements_share_the_child(loop: Loop, engine: OpenVinoEngine
         async with asyncio.TaskGroup() as group:
             chats = [group.create_task(ask(engine, DESCRIBE, picture)) for _ in range(4)]
             rules = [
-                group.create_task(engine.judge([picture], [f"Is there a {seen.kind}?"]))
+                group.create_task(judged(engine, picture, f"Is there a {seen.kind}?"))
                 for _ in range(4)
             ]
         assert all(fits(chat.result().text, seen) for chat in chats)
         assert all(rule.result()[0] > 0.9 for rule in rules)
+
+    loop.run(scenario())
+
+
+def test_a_chat_waits_for_one_judgement_at_most() -> None:
+    settings = parse(DEMO)
+    work = Work(settings, Pipeline(settings))
+    picture = fit(scene(4)[0], settings)
+    for number in range(3):
+        work.accept(Request(number, Judge(("Is there a truck?",))), [picture])
+    assert [event.id for event in work.step().events] == [0]
+    chat = Generate((Said("user", (0, DESCRIBE)),), Sampling())
+    work.accept(Request(9, chat), [picture])
+    assert [event.id for event in work.step().events] == [9]  # its first token
+    rest = list[Event]()
+    while work.busy:
+        rest += work.step().events
+    ends = [event.id for event in rest if not isinstance(event.what, Delta)]
+    assert sorted(ends) == [1, 2, 9]
+
+
+def test_a_card_says_that_a_model_learned_from_single_pictures(
+    loop: Loop, plain_model: Path
+) -> None:
+    assert not parse(f"openvino:{plain_model}").card.single_picture
+    (plain_model / "lookout.json").write_text('{"single_picture": true}')
+
+    async def scenario() -> None:
+        async with open(f"openvino:{plain_model}") as engine:
+            assert not engine.judges_series
 
     loop.run(scenario())
 

@@ -2,53 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from time import time
 
 import pytest
-from redis.asyncio import Redis
 
-from bus import names
-from bus.cameras import Cameras
 from bus.errors import BadImage, DeadlineExceeded, EngineError, LookoutError
-from bus.jobs import JobClient, open_jobs
-from bus.messages import (
-    CameraFrames,
-    Chat,
-    Delta,
-    Finished,
-    Job,
-    Judge,
-    Message,
-    Part,
-    Sampling,
-    StoredPicture,
-    Text,
-)
-from bus.queue import JobQueue
-from bus.redis import open_redis
-from bus.subscriber import open_subscriber
-from inference.engine import Engine, EngineLost, Pixels, Turn
+from bus.messages import CameraFrames, Delta, Finished, Sampling, StoredPicture, Text
+from inference.engine import EngineLost, Turn
 from inference.engines import echo
-from inference.pictures import PictureReader
-from inference.worker import TRIES, Worker
+from inference.worker import TRIES
 from tests.conftest import Run
-
-DONE = Finished("stop", 1, 1)
-
-
-class Behaviour:
-    """An engine for tests; the subclasses are named after what they do."""
-
-    slots = 2
-
-    async def generate(
-        self, turns: Sequence[Turn], sampling: Sampling
-    ) -> AsyncGenerator[Delta | Finished]:
-        yield DONE
-
-    async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> list[float]:
-        raise AssertionError("not asked to judge")
+from tests.inference.desk import DONE, Behaviour, desk
 
 
 class BreaksOff(Behaviour):
@@ -102,50 +65,6 @@ class AnswersInPairs(Behaviour):
     ) -> AsyncGenerator[Delta | Finished]:
         await self.pair.wait()
         yield DONE
-
-
-class Desk:
-    """A worker with the engine under test, and somebody who asks it."""
-
-    def __init__(self, redis: Redis, jobs: JobClient, worker: Worker, stop: asyncio.Event) -> None:
-        self.redis, self.jobs, self.worker, self.stop = redis, jobs, worker, stop
-        self.asked = 0
-
-    async def ask(
-        self, *parts: Part, wait_s: float = 20.0, stream: bool = False
-    ) -> tuple[str, Finished]:
-        self.asked += 1
-        chat = Chat((Message("user", parts or (Text("hello"),)),), Sampling(), stream)
-        job = Job(str(self.asked), "m", "api-1", chat, time(), time() + wait_s)
-        text = ""
-        async for event in self.jobs.ask(job, "interactive"):
-            if isinstance(event, Delta):
-                text += event.text
-            elif isinstance(event, Finished):
-                return text, event
-            else:
-                text = ""
-        raise AssertionError("no last event")
-
-    async def until_empty(self) -> None:
-        while await self.redis.xlen(names.jobs("m", "interactive")):
-            await asyncio.sleep(0.005)
-
-
-@asynccontextmanager
-async def desk(url: str, engine: Engine) -> AsyncGenerator[Desk]:
-    stop = asyncio.Event()
-    async with open_redis(url) as redis, open_jobs(redis, url, "api-1", 64) as jobs:
-        cameras = Cameras(redis)
-        with open_subscriber(cameras, "/nonexistent") as frames:
-            pictures = PictureReader(redis, frames, wait_s=0.5)
-            worker = Worker(JobQueue(redis, "m", "w1"), engine, pictures, engine.slots)
-            working = asyncio.create_task(worker.work(stop))
-            try:
-                yield Desk(redis, jobs, worker, stop)
-            finally:
-                stop.set()
-                await working
 
 
 def test_a_good_job_ends_with_finished(run: Run, redis_url: str) -> None:
@@ -272,17 +191,5 @@ def test_a_camera_nobody_registered_is_an_error_not_a_wait(run: Run, redis_url: 
         async with echo.open("echo:") as engine, desk(redis_url, engine) as d:
             with pytest.raises(LookoutError, match="no camera 'front'"):
                 await d.ask(CameraFrames("front"))
-
-    run(scenario())
-
-
-def test_a_judgement_without_its_camera_fails_too(run: Run, redis_url: str) -> None:
-    async def scenario() -> None:
-        async with echo.open("echo:") as engine, desk(redis_url, engine) as d:
-            task = Judge(CameraFrames("front"), ("Is there a fire?",))
-            job = Job("j", "m", "api-1", task, time(), time() + 10)
-            with pytest.raises(LookoutError, match="no camera"):
-                async for _ in d.jobs.ask(job, "background"):
-                    pass
 
     run(scenario())

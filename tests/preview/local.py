@@ -10,6 +10,7 @@ from typing import Any
 from bus.answers import Answers
 from bus.cameras import Cameras
 from bus.redis import open_redis
+from bus.standings import Standings
 from bus.tasks import background
 from preview.dialogue import House
 from preview.encoder import Film, sets_of
@@ -31,7 +32,7 @@ async def serving(
         redis = await stack.enter_async_context(open_redis(redis_url, 2.0))
         threads = stack.enter_context(ThreadPoolExecutor(2))
         cameras, answers = Cameras(redis), Answers(redis)
-        programs = Programs(Source(settings, FILM, cameras, answers, threads))
+        programs = Programs(Source(settings, FILM, cameras, answers, Standings(redis), threads))
         video = Video(sets_of(FILM), FILM.fps, FILM.kbps)
         rules = replace(House(programs, video, None), **house)
         work = background(cameras.run(), answers.run(), programs.run())

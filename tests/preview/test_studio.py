@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bus.overlay import Said
 from preview.canvas import dimmed, letterboxed
 from preview.encoder import Encoder, Film, sets_of
 from preview.rtp import CLOCK, nal_units, parameter_sets
@@ -50,7 +51,7 @@ def test_time_goes_forward_and_key_frames_come_often_but_not_too_often(
     studio, units = Studio(FILM, 20.0), []
     for mono, key_wanted in moments:
         shot = Shot("front", numbered(1, 320, 240), 1.7e9 + mono, mono)
-        units.append((studio.encode(shot, None, key_wanted, 1.7e9 + mono), key_wanted))
+        units.append((studio.encode(shot, Said(None), key_wanted, 1.7e9 + mono), key_wanted))
     ticks = [unit.tick for unit, _ in units]
     assert all(a < b for a, b in pairwise(ticks))
     assert units[0][0].key
@@ -66,7 +67,7 @@ def test_a_camera_without_a_picture_shows_a_card_and_no_other_cameras_picture() 
     noise = np.random.default_rng(1).integers(0, 255, (180, 320, 3), np.uint8)
     for camera, pixels in (("front", noise), ("back", None), ("front", None)):
         shot = Shot(camera, pixels, 1.7e9, len(sizes) * 3.0, "" if pixels is not None else "down")
-        unit = studio.encode(shot, None, True, 1.7e9)
+        unit = studio.encode(shot, Said(None), True, 1.7e9)
         assert unit.key
         sizes.append(unit.size)
     assert max(sizes[1:]) < sizes[0] / 3  # noise, had it stayed, would cost as much again
