@@ -75,7 +75,7 @@ def _after(rule: Rule, before: Standing, state: State, seen: Seen) -> Standing:
 
 
 def _event(rule: Rule, place: Place, change: Change, seen: Seen, now: float) -> AlertEvent:
-    fired = change.type == "fired"
+    is_shown = change.type == "fired" and seen.evidence and rule.attach_snapshot
     return AlertEvent(
         type=change.type,
         id=change.alert,
@@ -94,7 +94,7 @@ def _event(rule: Rule, place: Place, change: Change, seen: Seen, now: float) -> 
         started=utc(change.started),
         duration_s=round(change.duration_s, 3),
         reason=change.reason,
-        snapshot=snapshot_path(change.alert) if fired and seen.evidence and rule.attach_snapshot else None,
+        snapshot=snapshot_path(change.alert) if is_shown else None,
     )
 
 
