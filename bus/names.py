@@ -16,6 +16,7 @@ ALERTS = "lookout:alerts"  # channel: alert events as JSON, for whoever subscrib
 ALERTS_LOG = "lookout:alerts:log"  # stream: the same events, for replay
 ALERT_INDEX = "lookout:alerts:index"  # sorted set: ids of alerts by when they fired, unix s
 RULES = "lookout:rules"  # hash: id -> Rule as JSON
+LEGACY_RULES = "lookout:rules:legacy"  # set: ids of rules that came as the ancestor's list
 SETTING_RULES = "lookout:rules:settings"  # set: ids of rules that the settings name
 RULE_CHANGES = "lookout:rule-changes"  # channel: id of a rule that was added, changed, removed
 STANDINGS = "lookout:standings"  # hash: rule/camera -> how the rule stands there, as JSON

@@ -18,8 +18,6 @@ from bus.alerts import Standing, decode_standing
 from bus.errors import Overloaded
 from bus.rules import Rule, change_rule, decode_rule, encode_rule
 
-LEGACY_RULES = "lookout:rules:legacy"  # set: ids of rules that came as the ancestor's list
-
 # What is expected there: nothing, the rule as it was read, or `*` for whatever it is.
 _WRITE = """
 local rules, changes, settings, legacy = unpack(KEYS)
@@ -110,7 +108,7 @@ class Rulebook:
                 return after
 
     async def _write(self, rule: Rule, before: bytes) -> str:
-        keys = names.RULES, names.RULE_CHANGES, names.SETTING_RULES, LEGACY_RULES
+        keys = names.RULES, names.RULE_CHANGES, names.SETTING_RULES, names.LEGACY_RULES
         done: Any = await self._redis.eval(
             _WRITE, len(keys), *keys, rule.id, encode_rule(rule), before, self._most
         )
@@ -123,7 +121,7 @@ class Rulebook:
         async with self._redis.pipeline(transaction=True) as pipe:
             pipe.hdel(names.RULES, rule_id)
             pipe.srem(names.SETTING_RULES, rule_id)
-            pipe.srem(LEGACY_RULES, rule_id)
+            pipe.srem(names.LEGACY_RULES, rule_id)
             pipe.publish(names.RULE_CHANGES, rule_id)
             return bool((await pipe.execute())[0])
 
@@ -133,7 +131,7 @@ class Rulebook:
 
         The id of one that is somebody else's rule, and nothing done; None if there is none.
         """
-        keys = names.RULES, names.RULE_CHANGES, LEGACY_RULES
+        keys = names.RULES, names.RULE_CHANGES, names.LEGACY_RULES
         pairs = [word for rule in rules for word in (rule.id, encode_rule(rule))]
         taken: Any = await self._redis.eval(_REPLACE, len(keys), *keys, self._most, *pairs)
         if taken == b"full":
