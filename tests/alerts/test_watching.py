@@ -2,21 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from time import time
 from typing import Any
 
 import cv2
+import httpx
 import msgspec
 import numpy as np
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
+from websockets.sync.client import connect
 
 from bus import names
 from bus.alerts import AlertEvent, Standing, decode_alert, decode_event, decode_standing
 from bus.jpeg import decode_jpeg
 from bus.rules import Rule, encode_rule
+from tests.alerts.receiving import receiving
 from tests.stack import Stack, running
 from tests.waiting import until
 
@@ -162,3 +166,48 @@ def told(lamp: Lamp) -> list[str]:
         return [event.type for event in lamp.events()]
     except RedisConnectionError:
         return []
+
+
+def test_every_way_out_tells_the_same_document(tmp_path: Path) -> None:
+    with (
+        receiving() as receiver,
+        watched_lamp(tmp_path, LOOKOUT_TARGETS=f"hook={receiver.url('ok')}") as lamp,
+    ):
+        address = lamp.stack.url.replace("http", "ws", 1)
+        with connect(f"{address}/v1/alerts/ws?format=full&since=0") as socket:
+            lamp.rule()
+            until(lambda: lamp.standing().judged >= 1)
+            lamp.shine(250)
+            lamp.until_told("fired")
+            lamp.shine(5)
+            lamp.until_told("fired", "resolved")
+            logged = [fields[b"event"] for _, fields in lamp.redis.xrange(names.ALERTS_LOG)]
+            documents = [msgspec.json.decode(document) for document in logged]
+            heard = [msgspec.json.decode(socket.recv(10)) for _ in documents]
+        assert [one["event"] for one in heard] == documents
+        until(lambda: len(receiver.to("ok")) == 2, 20)
+        assert [call.event for call in receiver.to("ok")] == documents
+        with httpx.stream("GET", f"{lamp.stack.url}/v1/alerts/stream?since=0") as stream:
+            data = (line for line in stream.iter_lines() if line.startswith("data:"))
+            told = [msgspec.json.decode(next(data).removeprefix("data:")) for _ in documents]
+        assert told == documents
+        found = httpx.get(f"{lamp.stack.url}/v1/alerts").json()["data"]
+        assert [[one["fired"], one["resolved"]] for one in found] == [documents]
+        metrics = httpx.get(f"{lamp.stack.url}/metrics").text
+        assert 'lookout_rule_state{camera="lamp",rule="light"} 0.0' in metrics
+
+
+def test_a_rule_must_hold_before_it_fires_and_waits_until_it_may_fire_again(lamp: Lamp) -> None:
+    lamp.rule(for_s=2, cooldown_s=6, gate="none")
+    lamp.shine(250)
+    (fired,) = lamp.until_told("fired")
+    assert fired.duration_s >= 2
+    lamp.shine(5)
+    lamp.until_told("fired", "resolved")
+    lamp.shine(250)
+    _, _, again = lamp.until_told("fired", "resolved", "fired")
+    between = datetime.fromisoformat(again.captured_at or "") - datetime.fromisoformat(
+        fired.captured_at or ""
+    )
+    assert between.total_seconds() >= 6
+    assert again.id != fired.id
