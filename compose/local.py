@@ -19,7 +19,7 @@ from bus.frames import leave_socket_dir, socket_dir
 from bus.redis import AWAY, open_redis
 from bus.tasks import background
 from compose import valkey
-from compose.ports import is_free
+from compose.ports import claimed
 from compose.settings import LocalSettings
 from compose.settings_file import check_keys
 from compose.supervisor import Supervised, service
@@ -46,8 +46,9 @@ async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
     with (
         _only_one("LOOKOUT_DATA_DIR", settings.data_dir),
         _only_one("LOOKOUT_RUN_DIR", settings.run_dir),
+        _preview_port(settings) as preview_port,
     ):
-        settings = msgspec.structs.replace(settings, preview_port=_preview_port(settings))
+        settings = msgspec.structs.replace(settings, preview_port=preview_port)
         stack = _stack(settings)
         runs = [part.run() for part in stack if part.name != "redis"]
         redis = next((part for part in stack if part.name == "redis"), None)
@@ -100,15 +101,17 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
     return stack
 
 
-def _preview_port(settings: LocalSettings) -> int:
+@contextmanager
+def _preview_port(settings: LocalSettings) -> Iterator[int]:
     """A second stack on this machine has no preview, unless it is told a port for it."""
     if settings.preview_port is not None:
-        return settings.preview_port
+        yield settings.preview_port
+        return
     usual = PreviewSettings().preview_port
-    if is_free(settings.preview_host or settings.host, usual):
-        return usual
-    log.warning("no preview: port %d is in use: see LOOKOUT_PREVIEW_PORT", usual)
-    return 0
+    with claimed(settings.preview_host or settings.host, usual) as is_ours:
+        if not is_ours:
+            log.warning("no preview: port %d is in use: see LOOKOUT_PREVIEW_PORT", usual)
+        yield usual if is_ours else 0
 
 
 async def _forget(redis: Redis, process: str) -> None:

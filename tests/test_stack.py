@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -303,6 +303,21 @@ def test_a_stack_does_without_its_preview_where_the_usual_port_is_taken(tmp_path
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout
             assert process.stdout.readline().startswith("ready")
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+def test_two_stacks_that_start_at_once_do_not_fight_for_the_usual_port(tmp_path: Path) -> None:
+    commands = [up_command(tmp_path / name) for name in ("one", "other")]
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(subprocess.Popen(one, stdout=subprocess.PIPE, text=True))
+            for one in commands
+        ]
+        for process in running:
+            assert process.stdout
+            assert process.stdout.readline().startswith("ready")
+        for process in running:
             process.terminate()
             assert process.wait(10) == 0
 
