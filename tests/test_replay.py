@@ -336,7 +336,11 @@ def test_ctrl_c_leaves_a_report_of_what_was_done(tmp_path: Path) -> None:
     options = ("--rule", QUESTION, "--model", "echo:", "--out", str(tmp_path))
     command = [sys.executable, "-m", "lookout", "replay", "demo:?size=64x36&seconds=90000"]
     with subprocess.Popen(
-        [*command, *options], stdout=subprocess.PIPE, stderr=end, text=True, cwd=ROOT
+        ["env", "--default-signal=INT", *command, *options],  # some shells have it ignored
+        stdout=subprocess.PIPE,
+        stderr=end,
+        text=True,
+        cwd=ROOT,
     ) as process:
         os.close(end)
         told = b""
