@@ -25,9 +25,13 @@ class Book:
     async def run(self) -> None:
         async for _ in listen(self._redis, names.RULE_CHANGES):
             with suppress(RedisError):  # then it is read after the connection is back
-                self._rules = await self._store.rules()
+                await self.read()
             self._changed.set()
             self._changed = asyncio.Event()
+
+    async def read(self) -> None:
+        """Before anything is concluded from a rule that is not there."""
+        self._rules = await self._store.rules()
 
     async def changed(self) -> None:
         """Return when there is something new, or it is time to look at the schedules."""

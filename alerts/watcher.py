@@ -60,6 +60,7 @@ class Watcher:
         """Raise `NotLeading` when another process writes."""
         while True:
             try:
+                await self._tools.book.read()
                 self._standings = await self._tools.store.standings()
                 break
             except RedisError:
