@@ -23,6 +23,7 @@ class StoredPicture(msgspec.Struct, frozen=True, tag="picture"):
     """A picture that lies in Redis under its digest, as the client sent it."""
 
     digest: str
+    max_side: int = 0  # pixels; a larger one is scaled down to it; 0: as it is
 
 
 class CameraFrames(msgspec.Struct, frozen=True, tag="camera"):
@@ -31,14 +32,42 @@ class CameraFrames(msgspec.Struct, frozen=True, tag="camera"):
     camera: str
     frames: int = 1
     span_s: float = 0.0
+    max_side: int = 0  # pixels, as of a `StoredPicture`
 
 
 Part = Text | StoredPicture | CameraFrames
 
 
+class ToolCall(msgspec.Struct, frozen=True):
+    """A function that the model wants called."""
+
+    id: str
+    name: str
+    arguments: str  # JSON, as the model wrote it
+
+
 class Message(msgspec.Struct, frozen=True):
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     parts: tuple[Part, ...]
+    calls: tuple[ToolCall, ...] = ()  # that the assistant asked for
+    call_id: str = ""  # the call that a tool's message answers
+
+
+class Tool(msgspec.Struct, frozen=True):
+    """A function that the model may have called."""
+
+    name: str
+    description: str = ""
+    parameters: str = ""  # JSON Schema of its arguments, as JSON; empty: it has none
+    strict: bool = False
+
+
+class Format(msgspec.Struct, frozen=True):
+    """JSON instead of prose."""
+
+    schema: str = ""  # JSON Schema, as JSON; empty: any object
+    name: str = ""  # of the schema
+    strict: bool = False
 
 
 class Sampling(msgspec.Struct, frozen=True):
@@ -52,6 +81,12 @@ class Sampling(msgspec.Struct, frozen=True):
     stop: tuple[str, ...] = ()
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()  # token id, what is added to its logit
+    logprobs: int | None = None  # of each token; the number is how many others are told beside it
+    format: Format | None = None
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"  # or none, required, or `function:` and the name of one
+    parallel_calls: bool = True  # whether one answer may ask for several
 
 
 class Chat(msgspec.Struct, frozen=True, tag="chat"):
@@ -60,6 +95,7 @@ class Chat(msgspec.Struct, frozen=True, tag="chat"):
     messages: tuple[Message, ...]
     sampling: Sampling = Sampling()
     stream: bool = False  # whether somebody reads the deltas as they come
+    n: int = 1  # answers to the same pictures, each with its own seed
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -116,20 +152,52 @@ class Timings(msgspec.Struct, frozen=True):
     engine: float = 0.0  # from engine start to the last token, or the last score
 
 
+class Likely(msgspec.Struct, frozen=True):
+    """A token that could stand at some place."""
+
+    token: str
+    logprob: float
+    data: bytes  # of the token, which need not be whole characters
+
+
+class TokenScore(msgspec.Struct, frozen=True):
+    """The token that stands at a place, and how likely it and others were."""
+
+    chosen: Likely
+    others: tuple[Likely, ...] = ()  # the likeliest, which may include the chosen one
+
+
+class CallDelta(msgspec.Struct, frozen=True):
+    """A piece of a `ToolCall`: the first one of an index has its id and name."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
 class Delta(msgspec.Struct, frozen=True, tag=True):
-    """A piece of generated text."""
+    """A piece of generated text, with what else is known of it."""
 
     text: str
+    choice: int = 0  # which of the `n` answers it belongs to
+    scores: tuple[TokenScore, ...] = ()
+    calls: tuple[CallDelta, ...] = ()
+
+
+Reason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
 class Finished(msgspec.Struct, frozen=True, tag=True):
     """The last event of a chat that worked."""
 
-    reason: Literal["stop", "length"]
+    reason: Reason
     prompt_tokens: int
-    completion_tokens: int
+    completion_tokens: int  # of all answers together
     frames: tuple[FrameUsed, ...] = ()
     timings: Timings = Timings()
+    more: tuple[Reason, ...] = ()  # how the answers after the first one ended
+    cached_tokens: int = 0  # of the prompt, that the engine did not read again
 
 
 class Judged(msgspec.Struct, frozen=True, tag=True):

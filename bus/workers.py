@@ -23,6 +23,7 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     done: int = 0  # jobs since it started
     failed: int = 0
     started: float = 0.0  # unix seconds
+    abilities: str = ""  # of its engine, with spaces between
 
     def fields(self) -> Mapping[str, str]:
         """As the hash that is the worker's heartbeat."""

@@ -18,11 +18,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bus.errors import BadSettings, EngineError
-from bus.messages import Delta, Finished, Sampling
+from bus.messages import Delta, Finished, Sampling, ToolCall
 
 Pixels = NDArray[np.uint8]  # H x W x 3, RGB
 
 T = TypeVar("T", bound=msgspec.Struct)
+
+# What not every engine can do. What a request asks for beyond them is refused by name.
+Ability = Literal[
+    "logprobs",  # how likely each token was
+    "top_logprobs",  # and which others were likely
+    "logit_bias",
+    "json",  # any JSON object
+    "json_schema",  # JSON that follows a schema
+    "tools",
+    "history",  # turns before the last question
+]
 
 
 class EngineLost(EngineError):
@@ -33,8 +44,10 @@ class EngineLost(EngineError):
 class Turn:
     """One message of a conversation, its texts and pictures in the order given."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: tuple[str | Pixels, ...]
+    calls: tuple[ToolCall, ...] = ()  # that the assistant asked for
+    call_id: str = ""  # the call that a tool's turn answers
 
 
 @dataclass(frozen=True)
@@ -56,14 +69,17 @@ class Engine(Protocol):
         """Whether several pictures tell it more than the newest; if not, it gets that alone."""
         ...
 
+    @property
+    def abilities(self) -> frozenset[Ability]: ...
+
     def generate(
         self, turns: Sequence[Turn], sampling: Sampling
     ) -> AsyncGenerator[Delta | Finished]:
         """
         Yield any number of `Delta`, then exactly one `Finished`.
 
-        Raise `BadJob` (`Unsupported` with `param` for a field that it cannot honour),
-        `EngineError`, or `EngineLost`; stop promptly when closed.
+        It is asked for nothing beyond its abilities. Raise `BadJob`, `EngineError`, or
+        `EngineLost`; stop promptly when closed.
         """
         ...
 
