@@ -32,7 +32,6 @@ Ability = Literal[
     "json",  # any JSON object
     "json_schema",  # JSON that follows a schema
     "tools",
-    "history",  # turns before the last question
 ]
 
 
