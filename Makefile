@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types test soak check demo up bench bench-alerts clean
+.PHONY: help setup fmt lint types test soak compose-test check demo up bench bench-alerts clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,12 +18,12 @@ setup: .venv/dev ## the environment with everything, in .venv
 	@$(PYTHON) -m venv .venv \
 		|| { echo "This Python cannot make environments: apt-get install python3-venv"; exit 1; }
 	@echo "installing into .venv, 630 MB: about a minute"
-	@$(PIP) --editable .
+	@$(PIP) --editable '.[openvino]'
 	@touch $@
 
 .venv/dev: .venv/ready
 	@echo "installing what tests and checks need"
-	@$(PIP) --editable '.[dev]'
+	@$(PIP) --editable '.[openvino,dev]'
 	@touch $@
 
 fmt: setup ## format the code
@@ -42,6 +42,9 @@ test: setup ## all tests but the slow suites
 soak: setup ## the slow tests: a thousand reconnects, a minute of garbage
 	LOOKOUT_FUZZ_S=60 $(BIN)/python -m pytest -m soak --timeout 600
 	LOOKOUT_FUZZ_S=60 $(BIN)/python -m pytest tests/preview/test_fuzz.py
+
+compose-test: setup ## the compose stack in containers, killed and healed; needs root or Docker
+	tests/compose/run.sh
 
 check: lint types test ## what a change must pass
 

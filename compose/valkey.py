@@ -20,22 +20,33 @@ def server() -> str:
 
 
 def command(socket: Path, data_dir: Path, port: int) -> list[str]:
-    """
-    A server on a unix socket, and on loopback's *port* too unless that is 0.
+    """A server on a unix socket, and on loopback's *port* too unless that is 0."""
+    return _command(
+        data_dir,
+        {
+            "unixsocket": str(socket),
+            "unixsocketperm": "700",
+            "port": str(port),
+            "bind": "127.0.0.1",
+            "logfile": str(data_dir.absolute() / "valkey.log"),
+        },
+    )
 
-    It appends every write to a file in *data_dir*: killed, it comes back as it was.
-    """
+
+def serving(data_dir: Path, port: int, memory: str) -> list[str]:
+    """A server for a network of its own: whoever reaches *port* may do everything."""
+    return _command(data_dir, {"port": str(port), "protected-mode": "no", "maxmemory": memory})
+
+
+def _command(data_dir: Path, more: dict[str, str]) -> list[str]:
+    """It appends every write to a file in *data_dir*: killed, it comes back as it was."""
     options = {
-        "unixsocket": str(socket),
-        "unixsocketperm": "700",
-        "port": str(port),
-        "bind": "127.0.0.1",
         "dir": str(data_dir),
         "appendonly": "yes",
         "appendfsync": "everysec",
         "save": "",
-        "logfile": str(data_dir.absolute() / "valkey.log"),
         "loglevel": "warning",
         "maxmemory-policy": "noeviction",
+        **more,
     }
     return [server(), *(word for key, value in options.items() for word in (f"--{key}", value))]
