@@ -177,6 +177,7 @@ class LegacyLimits(Struct, frozen=True):
     alerts: int = 10
     characters: int = 100
     cooldown_s: float = 60.0
+    prompt: str = ""  # how to ask each of them; empty: the engine's own way
 
 
 def legacy_rules(
@@ -202,8 +203,9 @@ def _legacy_rule(index: int, question: str, camera: str | None, limits: LegacyLi
     if len(question) > limits.characters:
         raise BadJob(f"{place}: write at most {limits.characters} characters", param=place)
     fields = {"id": f"r{index}", "question": question, "cameras": [camera or EVERY]}
+    more = {"gate": "none", "cooldown_s": limits.cooldown_s, "prompt": limits.prompt}
     try:
-        return parse_rule({**fields, "gate": "none", "cooldown_s": limits.cooldown_s})
+        return parse_rule(fields | more)
     except BadJob as error:
         raise BadJob(f"{place}: write {ALLOWED['question']}", param=place) from error
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from bus import ancestor
 from bus.errors import BadSettings
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -45,12 +46,13 @@ def variable(field: str) -> str:
 
 def read(kind: type[T], env: Mapping[str, str] = os.environ) -> T:
     """
-    Fill *kind* from *env*, then from its settings file, then with defaults.
+    Fill *kind* from *env*, then from its settings file, then from the ancestor's files that
+    it names, then with defaults.
 
     Raise `BadSettings` that names the variable, or the key of the file, that does not fit.
     """
     file = env.get(variable("settings"), "")
-    values: dict[str, object] = dict(read_file(file)) if file else {}
+    values = ancestor.values(env) | (read_file(file) if file else {})
     given = set[str]()
     for field, hint in get_type_hints(kind).items():
         if text := env.get(variable(field), ""):
