@@ -14,6 +14,7 @@ from compose.local import STOP_S
 
 FOLDER = Path(__file__).parents[1] / "compose"
 FILES = sorted(FOLDER.glob("*.yaml"))
+KNOBS = [*FILES, FOLDER / "scale" / "compose.yaml"]
 SETTINGS = {
     variable(field.name)
     for kind in (BusSettings, *settings_file.KINDS)
@@ -42,7 +43,7 @@ def test_a_service_has_as_long_to_stop_as_it_may_take() -> None:
 
 
 def test_every_setting_in_the_files_exists() -> None:
-    texts = [file.read_text() for file in (*FILES, FOLDER / ".env.example")]
+    texts = [file.read_text() for file in (*KNOBS, FOLDER / ".env.example")]
     named = {name for text in texts for name in re.findall(r"\bLOOKOUT_[A-Z_]+\b", text)}
     of_compose = {"LOOKOUT_IMAGE", "LOOKOUT_ENGINE_IMAGE", "LOOKOUT_VERSION", "LOOKOUT_"}
     assert named - of_compose <= SETTINGS
@@ -50,7 +51,7 @@ def test_every_setting_in_the_files_exists() -> None:
 
 def test_every_knob_of_the_files_is_in_the_example() -> None:
     example = (FOLDER / ".env.example").read_text()
-    knobs = {k for file in FILES for k in re.findall(r"\$\{([A-Z_0-9]+)", file.read_text())}
+    knobs = {k for file in KNOBS for k in re.findall(r"\$\{([A-Z_0-9]+)", file.read_text())}
     assert {knob for knob in knobs if not re.search(rf"^#{knob}=", example, re.MULTILINE)} == set()
     told = set(re.findall(r"^#([A-Z_0-9]+)=", example, re.MULTILINE))
     assert told - knobs <= SETTINGS
