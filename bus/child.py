@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def _die_with_parent(parent: int, number: int) -> Callable[[], None] | None:
+def die_with_parent(parent: int, number: int) -> Callable[[], None] | None:
     """What a child runs before exec so that the kernel signals it when *parent* dies."""
     if sys.platform != "linux":
         return None
@@ -47,7 +47,7 @@ async def spawn(
         stdout=stdout,
         stderr=stderr,
         start_new_session=True,
-        preexec_fn=_die_with_parent(os.getpid(), orphan_signal),
+        preexec_fn=die_with_parent(os.getpid(), orphan_signal),
     )
 
 
@@ -61,6 +61,12 @@ async def stop(child: asyncio.subprocess.Process, within_s: float) -> int:
                 await child.wait()
     kill_group(child)
     return await child.wait()
+
+
+def adopt_orphans() -> None:
+    """From now on, what descends from us and loses its parent becomes our own child (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def kill_group(child: asyncio.subprocess.Process) -> None:

@@ -111,12 +111,24 @@ def parse_query(url: str, kind: type[T]) -> T:
         raise BadSettings(f"engine {url!r}: {error}") from error
 
 
-ENGINES = ("echo", "openvino")
+# The module in `engines/` for each scheme.
+ENGINES = {
+    "echo": "echo",
+    "http": "http",
+    "https": "http",
+    "llamacpp": "llamacpp",
+    "mlc": "mlc",
+    "openvino": "openvino",
+    "vllm": "vllm",
+}
 
 
 def engine_module(url: str) -> EngineModule:
     """The module that serves *url*'s scheme: `openvino:/models/some-model?slots=4`."""
     name = urlsplit(url).scheme
     if name not in ENGINES:
-        raise BadSettings(f"unknown engine {name!r}: choose one of {', '.join(ENGINES)}")
-    return cast(EngineModule, importlib.import_module(f"inference.engines.{name}"))
+        choice = ", ".join(f"{engine}:" for engine in ENGINES)
+        raise BadSettings(
+            f"LOOKOUT_MODEL: {url!r} does not begin with an engine: {choice}; see docs/models.md"
+        )
+    return cast(EngineModule, importlib.import_module(f"inference.engines.{ENGINES[name]}"))

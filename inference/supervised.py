@@ -10,12 +10,13 @@ import logging
 import random
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
-from bus.child import kill_group, spawn
+from bus.child import kill_group, spawn, stop
 from bus.errors import BadSettings, LookoutError
 from inference.engine import EngineLost
 
@@ -25,16 +26,56 @@ T = TypeVar("T")
 LAST_WORDS = 2000  # bytes of stderr that are kept for an error message
 BAD_SETTINGS = 2  # the exit status of a program that can never work like this
 STEADY_S = 30.0  # a life that long makes up for earlier failures
+READ_BYTES = 1 << 16
+
+
+class Note:
+    """What there is to tell of a process's programs."""
+
+    text = ""  # what one does before it is ready, in words
+    lost = 0  # how often one was, after it had been ready
+
+
+# Where that is written down: a process that shows it to others sets one of its own.
+NOTE = ContextVar("note", default=Note())  # noqa: B039 - who sets none is not interested
+
+
+class Ear(Protocol):
+    """Hears what a program writes to stderr."""
+
+    def hear(self, data: bytes) -> None: ...
+
+    def last_words(self) -> list[str]:
+        """The lines it wrote last."""
+        ...
+
+
+class PassedOn:
+    """What a program writes to stderr goes to ours; the end of it is kept."""
+
+    def __init__(self) -> None:
+        self._written = b""
+
+    def hear(self, data: bytes) -> None:
+        self._written = (self._written + data)[-LAST_WORDS:]
+        sys.stderr.write(data.decode(errors="replace"))
+
+    def last_words(self) -> list[str]:
+        lines = self._written.decode(errors="replace").split("\n")
+        return [line.strip() for line in lines if line.strip()]
 
 
 class Program:
-    """A running child. What it writes to stderr goes to ours; the end of it is kept."""
+    """A running child. With *stop_s* it is asked to end before it is killed."""
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self, name: str, process: asyncio.subprocess.Process, ear: Ear, stop_s: float = 0.0
+    ) -> None:
         self._name = name
         self._process = process
-        self._written = b""
-        self._relay = asyncio.create_task(self._pass_on())
+        self._ear = ear
+        self._stop_s = stop_s
+        self._relay = asyncio.create_task(self._listen())
 
     @property
     def pid(self) -> int:
@@ -59,31 +100,46 @@ class Program:
             await asyncio.gather(task, death, return_exceptions=True)
 
     async def kill(self) -> None:
-        kill_group(self._process)
-        await self._process.wait()
+        if self._stop_s:
+            await stop(self._process, self._stop_s)
+        else:
+            kill_group(self._process)
+            await self._process.wait()
         await asyncio.wait((self._relay,), timeout=1)
         self._relay.cancel()
 
     async def _obituary(self, status: int) -> LookoutError:
         await self.kill()
-        lines = self._written.decode(errors="replace").split("\n")
-        words = [line.strip() for line in lines if line.strip()] or ["without a word"]
+        words = self._ear.last_words() or ["without a word"]
         if status == BAD_SETTINGS:
             return BadSettings(words[-1])
         end = signal.Signals(-status).name if status < 0 else f"exit status {status}"
         return EngineLost(f"{self._name} died ({end}): {' / '.join(words[-3:])}")
 
-    async def _pass_on(self) -> None:
-        while self._process.stderr and (data := await self._process.stderr.read(1 << 16)):
-            self._written = (self._written + data)[-LAST_WORDS:]
-            sys.stderr.write(data.decode(errors="replace"))
+    async def _listen(self) -> None:
+        while self._process.stderr and (data := await self._process.stderr.read(READ_BYTES)):
+            self._ear.hear(data)
 
 
 @asynccontextmanager
-async def running(name: str, command: Sequence[str]) -> AsyncGenerator[Program]:
-    """*command* as a child process; it and all that it started are gone afterwards."""
-    process = await spawn(command, stderr=asyncio.subprocess.PIPE)
-    program = Program(name, process)
+async def running(
+    name: str,
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    ear: Ear | None = None,
+    stop_s: float = 0.0,
+) -> AsyncGenerator[Program]:
+    """
+    *command* as a child process; it and all that it started are gone afterwards.
+
+    With *stop_s* it has that long to end by itself when it is asked to, or when we die.
+    """
+    orphan_signal = signal.SIGTERM if stop_s else signal.SIGKILL
+    process = await spawn(
+        command, env=env, stderr=asyncio.subprocess.PIPE, orphan_signal=orphan_signal
+    )
+    program = Program(name, process, ear or PassedOn(), stop_s)
     try:
         yield program
     finally:
@@ -139,6 +195,7 @@ class Kept(Generic[L]):
                 try:
                     await life.last()
                 finally:  # from now on a caller waits for the next life
+                    NOTE.get().lost += 1
                     self._present = asyncio.get_running_loop().create_future()
         except LookoutError as error:
             return error
