@@ -15,6 +15,7 @@ and a small demo model. Then, in another terminal:
 
 Any OpenAI client does the same at http://127.0.0.1:9000/v1, with the camera as image_url.
 Every option is also an environment variable: --port is LOOKOUT_PORT.
+Listening elsewhere than on this machine (--host), a stack makes a key and says it once.
 """
 
 
@@ -83,15 +84,28 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    _add_key(parser)
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--key",
+        default=os.environ.get("LOOKOUT_API_KEY"),
+        help="its key, where it asks for one; found by itself on its machine [LOOKOUT_API_KEY]",
+    )
+
+
 def _add_ask(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", help="a camera's id or URL, or a picture: a URL or a file")
     parser.add_argument("question", help='in plain words: "Is there a person at the gate?"')
-    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    _add_server(parser)
     parser.add_argument("--model", default="default", help="which of the served models")
 
 
 def _add_cameras(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    _add_server(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="every camera and how it is")
     add = actions.add_parser("add", help="keep a camera open from now on")
@@ -127,6 +141,7 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="instead of a clip: the alerts of this server that were marked right or wrong",
     )
+    _add_key(parser)
     option("--tolerance", type=float, default=1.0, metavar="S", help="of labels, 1 s")
     option("--model", metavar="URL", help="engine and model: openvino:/path/to/model")
     option("--fps", type=float, default=15.0, help="pictures per second as published, 15")
@@ -136,7 +151,7 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    _add_server(parser)
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("list", help="every rule, and how it stands on each camera")
     add = actions.add_parser("add", help="ask a question again and again, from now on")
@@ -161,7 +176,7 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_watch(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--server", default=_server(), help="address of the running stack")
+    _add_server(parser)
     parser.add_argument("--since", metavar="LOG_ID", help="begin after it; 0: all that is kept")
     parser.add_argument("--json", action="store_true", help="whole events, one on a line")
 

@@ -5,31 +5,33 @@ import socket
 import sys
 from contextlib import AsyncExitStack
 
-import uvicorn
 from fastapi import FastAPI
 from redis.asyncio import Redis
 from starlette.datastructures import State
 
+from api.addresses import AllowList
 from api.alert_feed import Feed
 from api.alert_history import History
 from api.alert_metrics import AlertTimes
-from api.app import build
-from api.chat import Chats
-from api.fetch import AllowList, open_fetcher
+from api.app import build, enclose
+from api.chats import Chats
+from api.fetch import open_fetcher
 from api.image_urls import ImageUrls
 from api.listening import listen
 from api.metrics import Metrics
 from api.models import Models
 from api.pictures import PictureStore
+from api.rates import Allowance, Rates
 from api.said import Said
 from api.screens import Screens, Sources
-from api.server import Server
+from api.server import Config, Server
 from api.settings import ApiSettings
 from bus import names
 from bus.answers import Answers
 from bus.cameras import Cameras
 from bus.heartbeat import beat
 from bus.jobs import open_jobs
+from bus.keys import keys_for
 from bus.process import DRAIN_S, run
 from bus.redis import open_redis
 from bus.rulebook import Rulebook
@@ -43,7 +45,7 @@ REDIS_PATIENCE_S = 4.0  # a restart is over by then; who asks should not wait lo
 
 
 async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
-    app = build(settings)
+    app, keys = build(settings), keys_for(settings, settings.host)
     state = app.state
     async with AsyncExitStack() as stack:
         redis = state.redis = await stack.enter_async_context(
@@ -71,9 +73,10 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
         )
         await _open_alerts(stack, app, stop)
         await _serve(
-            uvicorn.Config(
-                app,
-                http="h11",  # the faster httptools sets no limit to headers
+            Config(
+                enclose(app, settings, keys, _rates(redis, settings)),
+                head_s=settings.receive_timeout_s,
+                max_connections=settings.max_connections,
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -127,7 +130,15 @@ async def _open_images(
     return ImageUrls(settings, cameras, store, fetcher)
 
 
-async def _serve(config: uvicorn.Config, sockets: list[socket.socket], stop: asyncio.Event) -> None:
+def _rates(redis: Redis, settings: ApiSettings) -> Rates | None:
+    """None where nobody is limited: then not one command to Redis is spent on it."""
+    allowed = Allowance(settings.rate_rpm, settings.max_concurrent)
+    if not allowed.per_minute and not allowed.at_once:
+        return None
+    return Rates(redis, allowed, settings.receive_timeout_s + settings.request_timeout_s + 1)
+
+
+async def _serve(config: Config, sockets: list[socket.socket], stop: asyncio.Event) -> None:
     server = Server(config)
 
     async def leave() -> None:

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 from starlette.responses import Response
 
 from api import metrics
+from api.shapes.stating import other
 from bus.alerts import AlertEvent, Standing, decode_event
 from bus.errors import Unavailable
 from bus.redis import translated
@@ -93,11 +94,15 @@ class _Standings(Collector):
             yield from self._standings.get(rule.id, ())
 
 
-router = APIRouter()
+router = APIRouter(tags=["operation"], default_response_class=Response)
 
 
-@router.get("/metrics")
-async def everything(request: Request) -> Response:
+@router.get(
+    "/metrics",
+    summary="Metrics for Prometheus",
+    responses=other("text/plain", "In version 0.0.4 of its format."),
+)
+async def get_metrics(request: Request) -> Response:
     """Text of Prometheus; while Redis is away, only what this process knows itself."""
     rules: Rulebook = request.app.state.rules
     answer, more = await asyncio.gather(metrics.metrics(request), _told(rules))

@@ -6,21 +6,39 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.alert_feed import Entry, Feed, Listener, Mark, check_since
+from api.alert_feed import PLACE, Entry, Feed, Listener, Mark, check_since
 from api.leaving import gone
-from bus.errors import Unavailable
+from api.shapes.stating import other, refusals
+from bus.errors import BadJob, Overloaded, Unavailable
 from bus.tasks import ended_by
+
+Since = Annotated[
+    str | None,
+    Query(
+        description="the `id:` of the last event that was seen; 0: all that are kept",
+        json_schema_extra={"pattern": f"^({PLACE.pattern})?$"},
+    ),
+]
 
 HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 HELLO = b": alert events\n\n"  # now the client knows that it is connected
 BEAT = b": beat\n\n"
 
-router = APIRouter()
+router = APIRouter(tags=["alerts"], default_response_class=Response)
+
+EXAMPLE = """: alert events
+
+id: 1795454446120-0
+event: fired
+data: {"v":1,"type":"fired","id":"gate-front-1795454446","camera":"front", …}
+
+"""
 
 
 class _Stream(StreamingResponse):
@@ -52,8 +70,20 @@ async def _lines(listener: Listener, since: str | None) -> AsyncGenerator[bytes]
         return  # the client comes again, from where it was
 
 
-@router.get("/alerts/stream", responses={200: {"content": {"text/event-stream": {}}}})
-async def follow(request: Request, since: str | None = None) -> Response:
-    """Events as they come, and before them those after *since* or the header Last-Event-ID."""
+@router.get(
+    "/alerts/stream",
+    summary="Follow alert events",
+    responses={
+        **other("text/event-stream", "Events without end.", examples=[EXAMPLE]),
+        **refusals(BadJob, Overloaded, Unavailable),
+    },
+)
+async def stream_alerts(request: Request, since: Since = None) -> Response:
+    """
+    Events as they come, and before them those after *since* or the header Last-Event-ID.
+
+    The `event:` fired, updated or resolved has an AlertEvent as its `data:`, camera_down and
+    camera_up a CameraEvent. A type that is not among them is to be passed over.
+    """
     seen = check_since(request.headers.get("last-event-id"), "Last-Event-ID")
     return _Stream(request.app.state.feed, seen or check_since(since))

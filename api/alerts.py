@@ -5,33 +5,38 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import Field, StrictBool
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.alert_history import History
 from api.errors import Json
 from api.schemas import Strict
+from api.shapes.alerts import AlertList, KeptAlert
+from api.shapes.common import Deleted
+from api.shapes.stating import answer, picture, refusals
 from bus.alerts import Alert
-from bus.errors import BadJob
+from bus.errors import BadJob, Unavailable, UnknownAlert, UnknownSnapshot
 from bus.redis import translated
 
 MAX_NOTE = 1000
 
-router = APIRouter()
+router = APIRouter(tags=["alerts"])
+
+AlertId = Annotated[str, Path(min_length=1)]
+TIME = "unix seconds, or a time with its zone, such as 2026-11-23T17:20:46Z"
 
 
 class Wanted(Strict):
     """Which alerts are asked for."""
 
-    rule: str | None = None
-    camera: str | None = None
+    rule: str | None = Field(None, description="id of the rule that made it")
+    camera: str | None = Field(None, description="id of the camera that it is about")
     state: Literal["firing", "resolved"] | None = None
-    since: str | None = None
-    until: str | None = None
+    since: str | None = Field(None, description=TIME)
+    until: str | None = Field(None, description=TIME)
     limit: int = Field(20, ge=1, le=100)
-    after: str | None = Field(None, max_length=256)
+    after: str | None = Field(None, max_length=256, description="`last_id` of the page before")
 
     def fits(self, alert: Alert) -> bool:
         event = alert.fired
@@ -48,8 +53,8 @@ def describe(alert: Alert) -> dict[str, object]:
     return {"object": "alert", **msgspec.to_builtins(alert)}
 
 
-def _missing(alert: str) -> HTTPException:
-    return HTTPException(404, f"there is no alert {alert[:80]!r}: see GET /v1/alerts")
+def _missing(alert: str) -> UnknownAlert:
+    return UnknownAlert(f"there is no alert {alert[:80]!r}: see GET /v1/alerts")
 
 
 def _unix(text: str | None, param: str) -> float | None:
@@ -67,11 +72,14 @@ def _unix(text: str | None, param: str) -> float | None:
             return time.timestamp()
     except (ValueError, OverflowError):
         pass
-    why = "write unix seconds, or a time with its zone, such as 2026-11-23T17:20:46Z"
-    raise BadJob(f"{param}: {why}", param=param)
+    raise BadJob(f"{param}: write {TIME}", param=param)
 
 
-@router.get("/alerts")
+@router.get(
+    "/alerts",
+    summary="List the alerts",
+    responses={**answer(AlertList, "A page of them."), **refusals(BadJob, Unavailable)},
+)
 async def list_alerts(request: Request, wanted: Annotated[Wanted, Query()]) -> Response:
     """
     Newest first. *since* and *until* are about when it fired, unix seconds or ISO 8601.
@@ -96,8 +104,15 @@ async def list_alerts(request: Request, wanted: Annotated[Wanted, Query()]) -> R
     )
 
 
-@router.get("/alerts/{alert}")
-async def get_alert(request: Request, alert: str) -> Response:
+@router.get(
+    "/alerts/{alert}",
+    summary="Tell about an alert",
+    responses={
+        **answer(KeptAlert, "As far as it is known."),
+        **refusals(UnknownAlert, Unavailable),
+    },
+)
+async def get_alert(request: Request, alert: AlertId) -> Response:
     history: History = request.app.state.history
     async with translated():
         if (found := await history.get(alert)) is None:
@@ -105,8 +120,16 @@ async def get_alert(request: Request, alert: str) -> Response:
     return Json(describe(found))
 
 
-@router.get("/alerts/{alert}/snapshot.jpg")
-async def get_snapshot(request: Request, alert: str) -> Response:
+@router.get(
+    "/alerts/{alert}/snapshot.jpg",
+    summary="Show an alert's picture",
+    response_class=Response,
+    responses={
+        **picture("image/jpeg", "What was judged."),
+        **refusals(UnknownAlert, UnknownSnapshot, Unavailable),
+    },
+)
+async def get_snapshot(request: Request, alert: AlertId) -> Response:
     """The picture that was judged, as JPEG."""
     history: History = request.app.state.history
     async with translated():
@@ -117,15 +140,22 @@ async def get_snapshot(request: Request, alert: str) -> Response:
     return Response(picture, media_type="image/jpeg", headers=headers)
 
 
-def _no_snapshot(alert: Alert) -> HTTPException:
+def _no_snapshot(alert: Alert) -> UnknownSnapshot:
     if alert.fired.snapshot is None:
-        return HTTPException(404, "no picture was kept of this alert: see `attach_snapshot`")
-    return HTTPException(404, "the picture of this alert is no longer kept: it has expired")
+        return UnknownSnapshot("no picture was kept of this alert: see `attach_snapshot`")
+    return UnknownSnapshot("the picture of this alert is no longer kept: it has expired")
 
 
-@router.post("/alerts/{alert}/feedback")
-async def give_feedback(body: Feedback, request: Request, alert: str) -> Response:
-    """Say whether the alert was right. What is not named stays."""
+@router.post(
+    "/alerts/{alert}/feedback",
+    summary="Say whether an alert was right",
+    responses={
+        **answer(KeptAlert, "With what was said."),
+        **refusals(BadJob, UnknownAlert, Unavailable),
+    },
+)
+async def give_feedback(body: Feedback, request: Request, alert: AlertId) -> Response:
+    """What is not named stays."""
     history: History = request.app.state.history
     fields = body.model_dump(exclude_unset=True)
     if not fields:
@@ -136,8 +166,12 @@ async def give_feedback(body: Feedback, request: Request, alert: str) -> Respons
     return Json(describe(found))
 
 
-@router.delete("/alerts/{alert}")
-async def delete_alert(request: Request, alert: str) -> Response:
+@router.delete(
+    "/alerts/{alert}",
+    summary="Forget an alert",
+    responses={**answer(Deleted), **refusals(UnknownAlert, Unavailable)},
+)
+async def delete_alert(request: Request, alert: AlertId) -> Response:
     """Forget it and its picture; its rule goes on."""
     history: History = request.app.state.history
     async with translated():

@@ -1,11 +1,14 @@
-"""What we answer, in OpenAI's shapes. Pure: time and ids are arguments."""
+"""What we answer to a chat, in OpenAI's shapes. Pure: time and ids are arguments."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 import msgspec
 
-from bus.messages import Finished, FrameUsed
+from bus.messages import CallDelta, Finished, FrameUsed, Likely, TokenScore, ToolCall
 from bus.times import utc
+
+VERSION = "0.1.0"  # a part of the fingerprint: what answers differently has another one
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -14,50 +17,120 @@ class Identity(msgspec.Struct, frozen=True):
     id: str
     created: int
     model: str
+    fingerprint: str = ""
+
+    @classmethod
+    def of(cls, job_id: str, created: float, model: str) -> "Identity":
+        digest = sha256(f"{VERSION} {model}".encode()).hexdigest()
+        return cls(job_id, int(created), model, f"fp_{digest[:10]}")
 
 
-def completion(identity: Identity, text: str, last: Finished, total_ms: float) -> dict[str, object]:
+def completion(
+    identity: Identity, choices: Sequence[object], last: Finished, total_ms: float
+) -> dict[str, object]:
     return {
         "id": identity.id,
         "object": "chat.completion",
         "created": identity.created,
         "model": identity.model,
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text, "refusal": None},
-                "logprobs": None,
-                "finish_reason": last.reason,
-            }
-        ],
+        "system_fingerprint": identity.fingerprint,
+        "choices": choices,
         "usage": usage(last),
         "lookout": evidence(last, total_ms),
     }
 
 
-def chunk(
-    identity: Identity,
-    delta: dict[str, str] | None,
-    finish_reason: str | None = None,
-    **more: object,
+def choice(
+    index: int,
+    text: str,
+    calls: Sequence[ToolCall],
+    scores: Sequence[TokenScore] | None,
+    reason: str,
 ) -> dict[str, object]:
-    """One event of a stream; *delta* None makes the one that has no choices."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    """One of a completion's choices; *scores* None where nobody asked for them."""
+    message: dict[str, object] = {
+        "role": "assistant",
+        "content": None if calls and not text else text,
+        "refusal": None,
+    }
+    if calls:
+        message["tool_calls"] = [call(called) for called in calls]
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": None if scores is None else logprobs(scores),
+        "finish_reason": reason,
+    }
+
+
+def call(called: ToolCall) -> dict[str, object]:
+    function = {"name": called.name, "arguments": called.arguments}
+    return {"id": called.id, "type": "function", "function": function}
+
+
+def chunk(identity: Identity, choices: Sequence[object], **more: object) -> dict[str, object]:
+    """One event of a stream."""
     return {
         "id": identity.id,
         "object": "chat.completion.chunk",
         "created": identity.created,
         "model": identity.model,
-        "choices": [] if delta is None else [choice],
+        "system_fingerprint": identity.fingerprint,
+        "choices": choices,
         **more,
     }
 
 
-def usage(last: Finished) -> dict[str, int]:
+def chunk_choice(
+    index: int,
+    delta: dict[str, object],
+    reason: str | None = None,
+    scores: Sequence[TokenScore] = (),
+) -> dict[str, object]:
+    return {
+        "index": index,
+        "delta": delta,
+        "logprobs": logprobs(scores) if scores else None,
+        "finish_reason": reason,
+    }
+
+
+def call_deltas(pieces: Sequence[CallDelta]) -> list[dict[str, object]]:
+    return [_call_delta(piece) for piece in pieces]
+
+
+def _call_delta(piece: CallDelta) -> dict[str, object]:
+    """The first piece of a call says which it is; those after it have arguments only."""
+    if not piece.id:
+        return {"index": piece.index, "function": {"arguments": piece.arguments}}
+    function = {"name": piece.name, "arguments": piece.arguments}
+    return {"index": piece.index, "id": piece.id, "type": "function", "function": function}
+
+
+def logprobs(scores: Sequence[TokenScore]) -> dict[str, object]:
+    content = [
+        {**_likely(score.chosen), "top_logprobs": [_likely(other) for other in score.others]}
+        for score in scores
+    ]
+    return {"content": content, "refusal": None}
+
+
+def _likely(token: Likely) -> dict[str, object]:
+    return {"token": token.token, "logprob": token.logprob, "bytes": list(token.data)}
+
+
+def usage(last: Finished) -> dict[str, object]:
     return {
         "prompt_tokens": last.prompt_tokens,
         "completion_tokens": last.completion_tokens,
         "total_tokens": last.prompt_tokens + last.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": last.cached_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
     }
 
 

@@ -2,9 +2,10 @@
 
 import re
 import secrets
+from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -12,8 +13,19 @@ from api.errors import Json
 from api.permits import check_camera
 from api.schemas import Strict
 from api.settings import ApiSettings
+from api.shapes.cameras import Camera, CameraList
+from api.shapes.common import Deleted
+from api.shapes.stating import answer, refusals
 from bus.cameras import CAMERA_ID, Cameras, CameraStatus, missing
-from bus.errors import BadJob, LookoutError, Overloaded
+from bus.errors import (
+    BadJob,
+    CameraExists,
+    LookoutError,
+    NotBuilt,
+    Overloaded,
+    Unavailable,
+    UnknownCamera,
+)
 from bus.log import MASK
 from bus.messages import CameraSpec
 from bus.redis import translated
@@ -21,20 +33,29 @@ from bus.times import utc
 
 MAX_URL, MAX_NAME = 2000, 100
 
-router = APIRouter()
+router = APIRouter(tags=["cameras"])
+
+# Only told: an id that no camera can have is one that is not there.
+CameraId = Annotated[
+    str, Path(json_schema_extra={"pattern": f"^{CAMERA_ID.pattern}$"}, examples=["front"])
+]
 
 
 class NewCamera(Strict):
-    url: str = Field(min_length=1, max_length=MAX_URL)
-    id: str | None = None  # made from the name when there is none
+    url: str = Field(min_length=1, max_length=MAX_URL, examples=["rtsp://user:word@10.0.0.5/1"])
+    id: str | None = Field(
+        None,
+        description="made from the name when there is none",
+        json_schema_extra={"pattern": f"^{CAMERA_ID.pattern}$"},
+    )
     name: str = Field("", max_length=MAX_NAME)
-    fps: float | None = Field(None, ge=1, le=120)
+    fps: float | None = Field(None, ge=1, le=120, description="frames published per second")
 
 
 class CameraChange(Strict):
     url: str | None = Field(None, min_length=1, max_length=MAX_URL)
     name: str | None = Field(None, max_length=MAX_NAME)
-    fps: float | None = Field(None, ge=1, le=120)
+    fps: float | None = Field(None, ge=1, le=120, description="null: as the settings say")
 
 
 def describe(status: CameraStatus) -> dict[str, object]:
@@ -92,7 +113,11 @@ async def _status(cameras: Cameras, camera: str) -> CameraStatus:
     return status
 
 
-@router.get("/cameras")
+@router.get(
+    "/cameras",
+    summary="List the cameras",
+    responses={**answer(CameraList, "All of them, by id."), **refusals(Unavailable)},
+)
 async def list_cameras(request: Request) -> Response:
     cameras: Cameras = request.app.state.cameras
     async with translated():
@@ -100,7 +125,15 @@ async def list_cameras(request: Request) -> Response:
     return Json({"object": "list", "data": [describe(status) for status in found]})
 
 
-@router.post("/cameras", status_code=201)
+@router.post(
+    "/cameras",
+    status_code=201,
+    summary="Add a camera",
+    responses={
+        **answer(Camera, "It is being opened.", 201),
+        **refusals(BadJob, CameraExists, NotBuilt, Overloaded, Unavailable),
+    },
+)
 async def create_camera(body: NewCamera, request: Request) -> Response:
     """Keep a camera open until it is removed. It need not be reachable now."""
     state = request.app.state
@@ -110,14 +143,25 @@ async def create_camera(body: NewCamera, request: Request) -> Response:
         return Json(describe(await add_camera(state.cameras, spec, state.settings)), 201)
 
 
-@router.get("/cameras/{camera}")
-async def get_camera(request: Request, camera: str) -> Response:
+@router.get(
+    "/cameras/{camera}",
+    summary="Tell how a camera is",
+    responses={**answer(Camera, "How it is now."), **refusals(UnknownCamera, Unavailable)},
+)
+async def get_camera(request: Request, camera: CameraId) -> Response:
     async with translated():
         return Json(describe(await _status(request.app.state.cameras, check_id(camera))))
 
 
-@router.patch("/cameras/{camera}")
-async def change_camera(body: CameraChange, request: Request, camera: str) -> Response:
+@router.patch(
+    "/cameras/{camera}",
+    summary="Change a camera",
+    responses={
+        **answer(Camera, "As it is now."),
+        **refusals(BadJob, UnknownCamera, NotBuilt, Unavailable),
+    },
+)
+async def change_camera(body: CameraChange, request: Request, camera: CameraId) -> Response:
     """What is not named stays. Once answered, no frame from before is used any more."""
     state = request.app.state
     cameras: Cameras = state.cameras
@@ -144,8 +188,12 @@ def _changed(before: CameraSpec, body: CameraChange, settings: ApiSettings) -> C
     return msgspec.structs.replace(before, **asked, explicit=True)
 
 
-@router.delete("/cameras/{camera}")
-async def delete_camera(request: Request, camera: str) -> Response:
+@router.delete(
+    "/cameras/{camera}",
+    summary="Remove a camera",
+    responses={**answer(Deleted), **refusals(UnknownCamera, Unavailable)},
+)
+async def delete_camera(request: Request, camera: CameraId) -> Response:
     """Close and forget it. One of the settings comes back when they are read again."""
     cameras: Cameras = request.app.state.cameras
     async with translated():

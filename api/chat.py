@@ -1,12 +1,9 @@
-"""`POST /v1/chat/completions`: from OpenAI's request to a job, from its events to the answer."""
+"""`POST /v1/chat/completions`: OpenAI's request becomes a question, and its answer OpenAI's."""
 
-import asyncio
 import json
 import re
-import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from dataclasses import dataclass
 from time import time
 
 import msgspec
@@ -17,199 +14,126 @@ from starlette.datastructures import Headers
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from api import answers
+from api import answers, sampling
 from api import errors as failures
 from api.answers import Identity
-from api.image_urls import ImageUrls
+from api.chat_request import ChatRequest
+from api.chats import Asked, Chats, Event
 from api.leaving import gone
-from api.metrics import Metrics
-from api.models import Models
-from api.said import Said
-from api.schemas import ChatRequest, ImagePart, Message, StreamPart, TextPart
-from api.settings import ApiSettings
+from api.shapes.stating import json_of, refusals
 from bus import messages as wire
-from bus.errors import BadJob, DeadlineExceeded, EngineError, LookoutError
-from bus.jobs import JobClient, Retried
-from bus.tasks import ended_by, together
-
-DEFAULT_MAX_TOKENS = 512
-
-Picture = wire.StoredPicture | wire.CameraFrames
-Events = AsyncGenerator[wire.Delta | Retried | wire.Finished | wire.Judged]
-
-
-@dataclass(frozen=True)
-class Chats:
-    """Everything a chat needs, for the life of the process."""
-
-    settings: ApiSettings
-    jobs: JobClient
-    models: Models
-    images: ImageUrls
-    metrics: Metrics
-    said: Said
-
-    async def job(self, request: ChatRequest) -> wire.Job:
-        """Check what the schema cannot, fetch the pictures, have the cameras opened; in time."""
-        try:
-            async with asyncio.timeout(self.settings.request_timeout_s):
-                return await self._job(request)
-        except TimeoutError as error:
-            raise DeadlineExceeded("the request could not be prepared in time") from error
-
-    async def _job(self, request: ChatRequest) -> wire.Job:
-        began = time()
-        model = await self.models.resolve(request.model)
-        sampling = _sampling(request)
-        messages = await self._messages(request.messages)
-        return wire.Job(
-            id=f"chatcmpl-{uuid.uuid4().hex}",
-            model=model,
-            process=self.settings.process,
-            task=wire.Chat(messages, sampling, bool(request.stream)),
-            created=time(),
-            deadline=began + self.settings.request_timeout_s,
-        )
-
-    async def _messages(self, messages: list[Message]) -> tuple[wire.Message, ...]:
-        """Pictures of all messages are resolved side by side: the slowest one is the price."""
-        parts = {
-            f"messages[{i}].content[{j}].{part.type}": part
-            for i, message in enumerate(messages)
-            if not isinstance(message.content, str)
-            for j, part in enumerate(message.content)
-            if not isinstance(part, TextPart)
-        }
-        if len(parts) > self.settings.max_pictures:
-            raise BadJob(
-                f"{len(parts)} pictures in one request: at most {self.settings.max_pictures}",
-                param="messages",
-            )
-        pictures = await together(self._resolve(part, param) for param, part in parts.items())
-        found = iter(pictures)  # in the order of the parts
-        return tuple(
-            wire.Message(
-                "system" if message.role == "developer" else message.role,
-                (wire.Text(message.content),)
-                if isinstance(message.content, str)
-                else tuple(
-                    wire.Text(part.text) if isinstance(part, TextPart) else next(found)
-                    for part in message.content
-                ),
-            )
-            for message in messages
-        )
-
-    async def _resolve(self, part: ImagePart | StreamPart, param: str) -> Picture:
-        if isinstance(part, StreamPart):
-            return await self.images.stream(part.stream, param)
-        return await self.images.resolve(part.image_url.url, param)
-
-
-def _sampling(request: ChatRequest) -> wire.Sampling:
-    return wire.Sampling(
-        max_tokens=request.max_completion_tokens or request.max_tokens or DEFAULT_MAX_TOKENS,
-        min_tokens=request.min_tokens or 0,
-        temperature=request.temperature,
-        top_p=request.top_p,
-        seed=request.seed,
-        stop=tuple(request.stop or ()),
-        presence_penalty=request.presence_penalty or 0.0,
-        frequency_penalty=request.frequency_penalty or 0.0,
-    )
+from bus.errors import (
+    BadJob,
+    CameraTimeout,
+    DeadlineExceeded,
+    EngineError,
+    LookoutError,
+    Overloaded,
+    Unavailable,
+    UnknownCamera,
+    UnknownModel,
+)
+from bus.tasks import ended_by
 
 
 class Answer:
     """One chat under way: how its events become what the client reads."""
 
-    def __init__(self, chats: Chats, job: wire.Job, usage_wanted: bool) -> None:
-        self._metrics, self._said = chats.metrics, chats.said
-        self._messages = job.task.messages if isinstance(job.task, wire.Chat) else ()
-        self._events: Events = chats.jobs.ask(job, "interactive")
-        self._identity = Identity(job.id, int(job.created), job.model)
-        self._created = job.created
-        self._usage_wanted = usage_wanted
+    def __init__(self, chats: Chats, job: wire.Job, request: ChatRequest) -> None:
+        self._chats, self._job = chats, job
+        self._identity = Identity.of(job.id, job.created, job.model)
+        options = request.stream_options
+        self._usage_wanted = bool(options and options.include_usage)
+        self._scores_wanted = bool(request.logprobs)
+        self._begun = set[int]()  # choices of a stream whose role has been told
 
     async def whole(self) -> Response:
-        """The answer in one piece; an attempt that died with its worker leaves no trace."""
-        text = ""
-        async with aclosing(self._events) as events:
-            async for event in events:
-                match event:
-                    case wire.Delta():
-                        text += event.text
-                    case Retried():
-                        text = ""
-                    case wire.Finished():
-                        total_s = self._done(event, text)
-                        return failures.Json(
-                            answers.completion(self._identity, text, event, total_s * 1000)
-                        )
-        raise EngineError("the worker sent no answer")
+        found = await self._chats.whole(self._job)
+        choices = [
+            answers.choice(
+                index, one.text, one.calls, one.scores if self._scores_wanted else None, one.reason
+            )
+            for index, one in enumerate(found.choices)
+        ]
+        total_ms = found.total_s * 1000
+        return failures.Json(answers.completion(self._identity, choices, found.last, total_ms))
 
     async def streamed(self) -> Response:
         """Wait for the first event, so that a failure before it still has its status."""
-        first = await anext(self._events)
-        return StreamingResponse(self._lines(first), media_type="text/event-stream")
+        events = self._chats.events(self._job)
+        first = await anext(events)
+        return StreamingResponse(self._lines(first, events), media_type="text/event-stream")
 
-    async def _lines(self, first: object) -> AsyncGenerator[bytes]:
-        async with aclosing(self._events) as events:
-            text = ""
+    async def _lines(self, first: Event, rest: AsyncGenerator[Event]) -> AsyncGenerator[bytes]:
+        async with aclosing(rest) as events:
             try:
-                yield self._line({"role": "assistant", "content": ""})
-                async for event in _chain(first, events):
-                    if isinstance(event, wire.Delta):
-                        text += event.text
-                        yield self._line({"content": event.text})
-                    elif isinstance(event, wire.Finished):
-                        for line in self._last_lines(event, text):
-                            yield line
-                    else:  # half an answer has been read: it cannot begin again
-                        raise EngineError("the worker died in the middle of the answer")
+                for line in self._lines_of(first):
+                    yield line
+                async for event in events:
+                    for line in self._lines_of(event):
+                        yield line
             except LookoutError as error:
-                self._metrics.requests.labels(error.code).inc()
                 yield _event(failures.body(error))
-            except GeneratorExit:
-                self._metrics.requests.labels("gone").inc()
-                raise
+
+    def _lines_of(self, event: Event) -> Iterator[bytes]:
+        match event:
+            case wire.Delta():
+                yield from self._begin(event.choice, bool(event.calls and not event.text))
+                yield from self._pieces(event)
+            case wire.Finished():
+                yield from self._end(event)
+            case _:  # half an answer has been read: it cannot begin again
+                raise EngineError("the worker died in the middle of the answer")
+
+    def _begin(self, choice: int, calls_only: bool = False) -> Iterator[bytes]:
+        if choice not in self._begun:
+            self._begun.add(choice)
+            content = None if calls_only else ""
+            yield self._line(choice, {"role": "assistant", "content": content, "refusal": None})
+
+    def _pieces(self, event: wire.Delta) -> Iterator[bytes]:
+        if event.text or event.scores:
+            yield self._line(event.choice, {"content": event.text}, scores=event.scores)
+        if event.calls:
+            yield self._line(event.choice, {"tool_calls": answers.call_deltas(event.calls)})
+
+    def _end(self, last: wire.Finished) -> Iterator[bytes]:
+        reasons = (last.reason, *last.more)
+        for choice, reason in enumerate(reasons):
+            yield from self._begin(choice)
+            if choice < len(reasons) - 1:
+                yield self._line(choice, {}, reason)
+            else:
+                total_ms = (time() - self._job.created) * 1000
+                yield self._line(choice, {}, reason, lookout=answers.evidence(last, total_ms))
+        if self._usage_wanted:
+            yield _event(answers.chunk(self._identity, (), usage=answers.usage(last)))
+        yield b"data: [DONE]\n\n"
 
     def _line(
-        self, delta: dict[str, str], finish_reason: str | None = None, **more: object
+        self,
+        choice: int,
+        delta: dict[str, object],
+        reason: str | None = None,
+        scores: tuple[wire.TokenScore, ...] = (),
+        **more: object,
     ) -> bytes:
         if self._usage_wanted:
             more["usage"] = None  # until the very last
-        return _event(answers.chunk(self._identity, delta, finish_reason, **more))
-
-    def _last_lines(self, last: wire.Finished, text: str) -> list[bytes]:
-        evidence = answers.evidence(last, self._done(last, text) * 1000)
-        lines = [self._line({}, last.reason, lookout=evidence)]
-        if self._usage_wanted:
-            lines.append(_event(answers.chunk(self._identity, None, usage=answers.usage(last))))
-        return [*lines, b"data: [DONE]\n\n"]
-
-    def _done(self, last: wire.Finished, text: str) -> float:
-        """Count the answer and tell of it; its time in seconds."""
-        now = time()
-        total_s = now - self._created
-        self._metrics.answered(last, total_s)
-        self._said.tell(self._messages, text, last, now)
-        return total_s
-
-
-async def _chain(first: object, rest: Events) -> AsyncGenerator[object]:
-    yield first
-    async for event in rest:
-        yield event
+        one = answers.chunk_choice(choice, delta, reason, scores)
+        return _event(answers.chunk(self._identity, (one,), **more))
 
 
 def _event(content: dict[str, object]) -> bytes:
     return b"data: " + msgspec.json.encode(content) + b"\n\n"
 
 
-router = APIRouter()  # says in the schema what `routes` does
+router = APIRouter(tags=["chat"])  # says in the schema what `routes` does
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json", re.IGNORECASE)
 PATHS = ("/chat/completions", "/chat/completion")
+ANSWER = json_of({"type": "object"}, "OpenAI's chat completion, or a stream of its chunks.")
+ANSWER[200]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
 
 
 def routes(prefix: str) -> list[Route]:
@@ -217,7 +141,17 @@ def routes(prefix: str) -> list[Route]:
     return [Route(prefix + path, answer, methods=["POST"]) for path in PATHS]
 
 
-@router.post("/chat/completions")
+@router.post(
+    "/chat/completions",
+    summary="Answer a conversation",
+    responses={
+        **ANSWER,
+        **refusals(
+            *(BadJob, UnknownModel, UnknownCamera, CameraTimeout, EngineError),
+            *(Overloaded, Unavailable, DeadlineExceeded),
+        ),
+    },
+)
 async def create(body: ChatRequest, request: Request) -> Response:
     """Answer a conversation whose pictures may be live cameras."""
     return await _answer(body, request)
@@ -247,14 +181,20 @@ def _invalid(kind: str, place: tuple[int | str, ...], message: str = "") -> Exce
 
 async def _answer(body: ChatRequest, request: Request) -> Response:
     chats: Chats = request.app.state.chats
-    try:
-        async with ended_by(gone(request.receive)):
-            job = await chats.job(body)
-            options = body.stream_options
-            answer = Answer(chats, job, bool(options and options.include_usage))
-            return await (answer.streamed() if body.stream else answer.whole())
-    except LookoutError as error:
-        chats.metrics.requests.labels(error.code).inc()
-        raise
-    chats.metrics.requests.labels("gone").inc()
+    async with ended_by(gone(request.receive)):
+        answer = Answer(chats, await chats.job(await _asked(body)), body)
+        return await (answer.streamed() if body.stream else answer.whole())
     return Response(status_code=499)  # nobody reads it
+
+
+async def _asked(body: ChatRequest) -> Asked:
+    """Raise `BadJob` for what only two fields together, or a look into one, can tell."""
+    if body.stream_options and not body.stream:
+        raise sampling.bad("stream_options", "it belongs to a stream: set stream to true")
+    sampling.check_calls(body.messages)
+    wanted = await sampling.read(body)
+    return Asked(body.model, body.messages, wanted, bool(body.stream), _place, body.n or 1)
+
+
+def _place(message: int, part: int | None) -> str:
+    return f"messages[{message}]" if part is None else f"messages[{message}].content[{part}]"

@@ -9,30 +9,41 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bus.errors import BadJob, LookoutError, Overloaded, Unavailable
+from bus.errors import BadJob, LookoutError, Overloaded, Unauthorized, Unavailable
 
 log = logging.getLogger(__name__)
 
 # By `code`; tests/api/test_errors.py keeps it complete.
 STATUS = {
     "bad_settings": 500,
+    "invalid_api_key": 401,
     "bad_request": 400,
     "model_not_found": 404,
     "camera_not_found": 404,
     "camera_exists": 409,
+    "rule_not_found": 404,
+    "rule_exists": 409,
+    "alert_not_found": 404,
+    "snapshot_not_found": 404,
+    "response_not_found": 404,
+    "previous_response_not_found": 400,  # as OpenAI has it
+    "item_not_found": 404,
     "not_implemented": 501,
     "bad_image": 400,
     "image_too_large": 413,
     "request_too_large": 413,
+    "request_timeout": 408,
     "context_length_exceeded": 400,
     "unsupported": 400,
     "camera_error": 502,
     "camera_timeout": 504,
     "camera_stale": 503,
     "engine_error": 502,
+    "invalid_output": 502,
     "unavailable": 503,
     "model_loading": 503,
     "overloaded": 429,
+    "rate_limit_exceeded": 429,
     "deadline_exceeded": 504,
     "internal": 500,
 }
@@ -51,6 +62,22 @@ REASONS = {  # where we say it better
 
 class RequestTooLarge(BadJob):
     code = "request_too_large"
+
+
+class RequestTimeout(BadJob):
+    code = "request_timeout"
+
+
+class UnknownResponse(BadJob):
+    code = "response_not_found"
+
+
+class UnknownPrevious(BadJob):
+    code = "previous_response_not_found"
+
+
+class UnknownItem(BadJob):
+    code = "item_not_found"
 
 
 class Json(Response):
@@ -76,6 +103,8 @@ def response(error: LookoutError) -> Response:
     if isinstance(error, Overloaded | Unavailable):
         wait_s = error.retry_after_s if isinstance(error, Overloaded) else RETRY_AFTER_S
         headers["retry-after"] = str(max(1, round(wait_s)))
+    if isinstance(error, Unauthorized):
+        headers["www-authenticate"] = "Bearer"
     return Json(body(error), STATUS[error.code], headers)
 
 

@@ -1,124 +1,41 @@
 """
 Pictures behind http(s), fetched without becoming a way into the private network.
 
-The address is checked where the connection is made, after resolution, and the
-connection goes to the very address that was checked: a redirect or a name that
-resolves differently the second time gains nothing.
+A password in the URL goes to the server that it is for, and to none that it redirects to.
 """
 
 import asyncio
-import ipaddress
-import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+import base64
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import httpcore
 import httpx
 
-from bus.errors import BadImage, BadSettings, ImageTooLarge
+from api.addresses import AllowList, GuardedNetwork, Refused, resolve
+from bus.errors import BadImage, ImageTooLarge
 
 REDIRECTS = 3
-HEADERS = [("accept", "image/*, */*")]
-FIRST_TRY_S = 1.0  # for each address of a host but the last
-_VIDEO = ("video/", "multipart/x-mixed-replace", "application/vnd.apple.mpegurl")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Resolve = Callable[[str, int], Awaitable[list[Address]]]
-
-# Global for Python (3.11 at least), and yet not what a stranger may reach.
-_NOT_PUBLIC = [
-    ipaddress.ip_network("168.63.129.16/32"),  # Azure's metadata
-    ipaddress.ip_network("192.0.0.0/24"),  # special purposes; Oracle's metadata
-    ipaddress.ip_network("192.88.99.0/24"),  # relays of 6to4
-    ipaddress.ip_network("64:ff9b:1::/48"),  # IPv4 within a network
-    ipaddress.ip_network("fec0::/10"),  # IPv6's first private addresses
+AT_ONCE = 32  # of the process: each may take as much memory as a picture may have
+HEADERS = [
+    ("accept", "image/*, */*"),
+    ("accept-encoding", "identity"),  # what is not packed cannot grow
+    ("user-agent", "lookout"),  # some servers answer nobody who has no name
 ]
-_IPV4_INSIDE = [ipaddress.ip_network("::/96"), ipaddress.ip_network("64:ff9b::/96")]
-
-
-class Refused(httpcore.ConnectError):
-    """The address is one that a request must not reach."""
-
-
-class AllowList:
-    """Hosts and networks that may be reached although they are private."""
-
-    def __init__(self, entries: Iterable[str]) -> None:
-        self.hosts, self.networks = set[str](), list[Network]()
-        for entry in entries:
-            try:
-                self.networks.append(ipaddress.ip_network(entry, strict=False))
-            except ValueError:
-                if "/" in entry or ":" in entry:
-                    raise BadSettings(
-                        f"LOOKOUT_ALLOW_HOSTS: {entry!r} is no host name or network"
-                    ) from None
-                self.hosts.add(entry.lower())
-
-    def names(self, host: str, address: Address) -> bool:
-        """Whether it is listed, and not just public."""
-        return host.lower() in self.hosts or any(address in net for net in self.networks)
-
-    def permits(self, host: str, address: Address) -> bool:
-        plain = getattr(address, "ipv4_mapped", None) or address
-        return _is_public(_innermost(plain)) or self.names(host, plain)
-
-
-def _innermost(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one leads to, if it does: some router may translate it."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if any(address in network for network in _IPV4_INSIDE):
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.sixtofour or address
-
-
-def _is_public(address: Address) -> bool:
-    special = address.is_multicast or any(address in network for network in _NOT_PUBLIC)
-    return address.is_global and not special
-
-
-class GuardedNetwork(httpcore.AsyncNetworkBackend):
-    """Connects to checked addresses only."""
-
-    def __init__(self, allow: AllowList, resolve: Resolve) -> None:
-        self._allow, self._resolve = allow, resolve
-        self._backend = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - as the interface has it
-        local_address: str | None = None,
-        socket_options: Any = None,
-    ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._resolve(host, port)
-        if not all(self._allow.permits(host, address) for address in addresses):
-            raise Refused(f"{host} is a private address: see LOOKOUT_ALLOW_HOSTS")
-        for address in addresses[:-1]:  # some networks announce an IPv6 that leads nowhere
-            with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return await self._backend.connect_tcp(
-                    str(address), port, FIRST_TRY_S, local_address, socket_options
-                )
-        return await self._backend.connect_tcp(
-            str(addresses[-1]), port, timeout, local_address, socket_options
-        )
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-async def resolve(host: str, port: int) -> list[Address]:
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise httpcore.ConnectError(f"{host} cannot be resolved") from error
-    return [ipaddress.ip_address(str(item[4][0]).partition("%")[0]) for item in found]
+MAX_WHY = 200  # characters of what a server's nonsense is called
+NO_URL = "this is not a URL that can be fetched"
+_VIDEO = (
+    *("video/", "multipart/x-mixed-replace"),
+    *("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl"),
+)
+# Never a picture, whatever is in it. Many a picture is called text/plain, though.
+_NO_PICTURE = (
+    *("text/html", "text/xml", "text/css", "text/javascript", "audio/", "font/"),
+    *("application/xhtml", "application/xml", "application/json", "application/javascript"),
+    *("application/pdf", "application/zip"),
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +46,49 @@ class Fetched:
     data: bytes | None
 
 
+def _place(url: str) -> httpx.URL:
+    """*url* as a browser would write it: `größe.png` in ASCII. Raise `BadImage`."""
+    try:
+        return httpx.URL(url)
+    except (ValueError, httpx.InvalidURL) as error:  # whose words may hold half a password
+        raise BadImage(NO_URL) from error
+
+
+def _server(place: httpx.URL) -> tuple[str, str, int | None]:
+    return place.scheme, place.host, place.port
+
+
+def _login(place: httpx.URL) -> list[tuple[str, str]]:
+    """The header for the name and the password in *place*, if there are any."""
+    if not place.userinfo:
+        return []
+    pair = base64.b64encode(f"{place.username}:{place.password}".encode()).decode()
+    return [("authorization", f"Basic {pair}")]
+
+
+def _told(answer: httpcore.Response) -> dict[str, str]:
+    """The headers of *answer* by their names in small letters; so are the kinds."""
+    headers = {
+        key.lower().decode("latin-1"): value.decode("latin-1") for key, value in answer.headers
+    }
+    headers["content-type"] = headers.get("content-type", "").strip().lower()
+    return headers
+
+
+def _refuse_what_is_no_picture(told: dict[str, str]) -> None:
+    kind, _, _ = told["content-type"].partition(";")
+    if kind.startswith(_NO_PICTURE):
+        raise BadImage(
+            f"the picture's server sent {kind[:40]}, which is no picture: "
+            "write the address of the picture itself"
+        )
+    packed = told.get("content-encoding", "identity").strip().lower()
+    if packed not in ("", "identity"):
+        raise BadImage(
+            f"the picture's server sent it packed as {packed[:20]}: that is not unpacked"
+        )
+
+
 class Fetcher:
     """Use `open_fetcher`."""
 
@@ -137,23 +97,24 @@ class Fetcher:
     ) -> None:
         self._allow = allow
         self._pool, self._size_bytes, self._wait_s = pool, size_bytes, wait_s
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     async def get(self, url: str) -> Fetched:
         """Raise `BadImage` with the reason when there is no picture to be had."""
-        host = urlsplit(url).hostname
-        if not host:
+        if not (host := _place(url).host):
             raise BadImage("the URL of the picture names no host")
         try:
-            async with asyncio.timeout(self._wait_s):
+            async with self._room, asyncio.timeout(self._wait_s):
                 return await self._follow(url)
         except TimeoutError as error:
             raise BadImage(f"{host} did not send the picture within {self._wait_s:g} s") from error
         except Refused as error:
             raise BadImage(str(error)) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
-            raise BadImage(f"the picture cannot be fetched from {host}: {error}") from error
-        except (ValueError, httpx.InvalidURL, httpcore.UnsupportedProtocol) as error:
-            raise BadImage(f"this is not a URL that can be fetched: {error}") from error
+            why = str(error)[:MAX_WHY]
+            raise BadImage(f"the picture cannot be fetched from {host}: {why}") from error
+        except (ValueError, httpcore.UnsupportedProtocol) as error:
+            raise BadImage(NO_URL) from error
 
     async def may_open(self, host: str, port: int) -> bool:
         """Whether *host* is listed: a camera there is read by a library that checks nothing."""
@@ -164,27 +125,29 @@ class Fetcher:
         return all(self._allow.names(host, address) for address in addresses)
 
     async def _follow(self, url: str) -> Fetched:
+        place = first = _place(url)
         for _ in range(REDIRECTS + 1):
-            if urlsplit(url).scheme not in ("http", "https"):
+            if place.scheme not in ("http", "https"):
                 raise BadImage("the picture's server redirects to something that is not http")
-            ascii_url = str(httpx.URL(url))  # as a browser would write `größe.png`
-            async with self._pool.stream("GET", ascii_url, headers=HEADERS) as answer:
-                headers = {key.lower(): value for key, value in answer.headers}
-                location = headers.get(b"location", b"").decode("latin-1")
-                if answer.status in (301, 302, 303, 307, 308) and location:
-                    url = urljoin(url, location)
+            headers = HEADERS + (_login(first) if _server(place) == _server(first) else [])
+            async with self._pool.stream("GET", str(place), headers=headers) as answer:
+                told = _told(answer)
+                if answer.status in (301, 302, 303, 307, 308) and told.get("location"):
+                    url = urljoin(url, told["location"])
+                    place = _place(url)
                     continue
                 if answer.status != 200:
                     raise BadImage(f"the picture's server answered {answer.status}")
-                if headers.get(b"content-type", b"").decode("latin-1").lower().startswith(_VIDEO):
+                if told.get("content-type", "").startswith(_VIDEO):
                     return Fetched(url, None)
-                return Fetched(url, await self._read(answer, headers))
+                return Fetched(url, await self._read(answer, told))
         raise BadImage(f"the picture's server redirects more than {REDIRECTS} times")
 
-    async def _read(self, answer: httpcore.Response, headers: dict[bytes, bytes]) -> bytes:
+    async def _read(self, answer: httpcore.Response, told: dict[str, str]) -> bytes:
+        _refuse_what_is_no_picture(told)
         data = bytearray()
-        announced = headers.get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > self._size_bytes:
+        announced = told.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > self._size_bytes:
             raise ImageTooLarge(f"the picture is larger than {self._size_bytes / 2**20:g} MiB")
         async for chunk in answer.aiter_stream():
             data += chunk
@@ -197,7 +160,7 @@ class Fetcher:
 async def open_fetcher(allow: AllowList, size_bytes: int, wait_s: float) -> AsyncGenerator[Fetcher]:
     async with httpcore.AsyncConnectionPool(
         network_backend=GuardedNetwork(allow, resolve),
-        max_connections=64,
+        max_connections=AT_ONCE,
         max_keepalive_connections=0,
     ) as pool:
         yield Fetcher(pool, allow, size_bytes, wait_s)

@@ -5,7 +5,9 @@ What a request may have opened is said in `permits`; a camera that is registered
 named by its URL too.
 """
 
+import asyncio
 import re
+from collections import defaultdict
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from api.fetch import Fetcher
@@ -18,6 +20,7 @@ from bus.errors import BadJob, LookoutError, Overloaded
 from bus.messages import CameraFrames, CameraSpec, StoredPicture
 from bus.redis import translated
 
+AT_ONCE = 8  # pictures that one request has fetched side by side
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)(ms|s|)")
 
 
@@ -28,24 +31,34 @@ class ImageUrls:
         self._settings, self._cameras = settings, cameras
         self._store, self._fetcher = store, fetcher
 
-    async def resolve(self, url: str, param: str) -> StoredPicture | CameraFrames:
-        """Raise `LookoutError` that names *param* when there is nothing behind *url*."""
+    def of_one_request(self) -> "RequestImages":
+        return RequestImages(self)
+
+    async def resolve(
+        self, url: str, param: str, room: asyncio.Semaphore | None = None
+    ) -> StoredPicture | CameraFrames:
+        """
+        Raise `LookoutError` that names *param* when there is nothing behind *url*.
+
+        A picture that is to be fetched waits for its place in *room*.
+        """
         try:
-            return await self._resolve(url.strip())
+            return await self._resolve(url.strip(), room or asyncio.Semaphore())
         except LookoutError as error:
             error.param = error.param or param
             raise
 
-    async def _resolve(self, url: str) -> StoredPicture | CameraFrames:
+    async def _resolve(self, url: str, room: asyncio.Semaphore) -> StoredPicture | CameraFrames:
         scheme = url.partition(":")[0].lower() if ":" in url else ""
         if scheme == "data":
             return await self._store.add_data_url(url)
         check_parts(url)
         url, frames, span_s = split_frames(url)
         if scheme in ("http", "https") and not await self._is_registered(url):
-            fetched = await self._fetcher.get(url)
-            if fetched.data is not None:
-                return await self._store.add(fetched.data)
+            async with room:
+                fetched = await self._fetcher.get(url)
+                if fetched.data is not None:
+                    return await self._store.add(fetched.data)
             camera_id = await self._open(fetched.url)
         elif scheme in ("", "camera"):
             camera_id = await self._registered(re.sub("^camera://", "", url, flags=re.I).strip("/"))
@@ -116,6 +129,27 @@ class ImageUrls:
                     f"{host} serves video: a camera behind http(s) must be registered, "
                     "or its host listed in LOOKOUT_ALLOW_HOSTS"
                 )
+
+
+class RequestImages:
+    """
+    The pictures of one request: what stands in it twice is looked up once.
+
+    So the same URL shows the same picture throughout, and costs its server one visit.
+    """
+
+    def __init__(self, images: ImageUrls) -> None:
+        self._images, self.stream = images, images.stream
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._turns = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self._found = dict[str, StoredPicture | CameraFrames]()
+
+    async def resolve(self, url: str, param: str) -> StoredPicture | CameraFrames:
+        """As `ImageUrls.resolve` does it; of the same URL twice, the second one waits."""
+        async with self._turns[url]:
+            if url not in self._found:
+                self._found[url] = await self._images.resolve(url, param, self._room)
+            return self._found[url]
 
 
 def split_frames(url: str) -> tuple[str, int, float]:

@@ -8,15 +8,18 @@ from starlette.responses import Response
 
 from api.cameras import check_id
 from api.errors import Json
-from api.rules import exists
+from api.rules import taken
 from api.schemas import MAX_ITEMS, Strict
 from api.settings import ApiSettings
+from api.shapes.common import Done
+from api.shapes.stating import answer, refusals
 from bus.cameras import Cameras, missing
+from bus.errors import BadJob, Overloaded, RuleExists, Unavailable, UnknownCamera
 from bus.redis import translated
 from bus.rulebook import Rulebook
 from bus.rules import LegacyLimits, legacy_rules
 
-router = APIRouter()
+router = APIRouter(tags=["compatibility"], deprecated=True)
 
 
 class LegacyAlerts(Strict):
@@ -24,17 +27,28 @@ class LegacyAlerts(Strict):
     id: str | None = None  # of the camera; all of them when there is none
 
 
-@router.post("/alerts")
+@router.post(
+    "/alerts",
+    summary="Set the questions that make alerts",
+    responses={
+        **answer(Done),
+        **refusals(BadJob, UnknownCamera, RuleExists, Overloaded, Unavailable),
+    },
+)
 async def set_alerts(body: LegacyAlerts, request: Request) -> Response:
     """Replace what was set this way before, and no other rule; an empty list clears it."""
     rules: Rulebook = request.app.state.rules
     settings: ApiSettings = request.app.state.settings
-    limits = LegacyLimits(alerts=settings.max_alerts, cooldown_s=settings.alert_cooldown_s)
+    limits = LegacyLimits(
+        alerts=settings.max_alerts,
+        cooldown_s=settings.alert_cooldown_s,
+        prompt=settings.alert_prompt,
+    )
     async with translated():
         camera = await _known(request.app.state.cameras, body.id)
-        taken = await rules.replace_legacy(legacy_rules(body.alerts, camera, limits))
-    if taken:
-        return exists(taken, f"alerts[{taken.removeprefix('r')}]")
+        theirs = await rules.replace_legacy(legacy_rules(body.alerts, camera, limits))
+    if theirs:
+        raise taken(theirs, f"alerts[{theirs.removeprefix('r')}]")
     return Json({"detail": "Alert rules set"})
 
 

@@ -6,17 +6,30 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from api.cameras import MAX_NAME, add_camera, check_id, check_url
+from api.cameras import MAX_NAME, CameraId, add_camera, check_id, check_url
 from api.errors import Json
 from api.schemas import Strict
 from api.settings import ApiSettings
+from api.shapes.cameras import AddedStream, KeptStream
+from api.shapes.common import Done
+from api.shapes.stating import answer, json_of, reference, refusals
 from bus.cameras import Cameras, missing
-from bus.errors import CameraError, LookoutError
+from bus.errors import (
+    BadJob,
+    CameraError,
+    CameraStale,
+    CameraTimeout,
+    LookoutError,
+    NotBuilt,
+    Overloaded,
+    Unavailable,
+    UnknownCamera,
+)
 from bus.log import mask
 from bus.messages import CameraSpec
 from bus.redis import translated
 
-router = APIRouter()
+router = APIRouter(tags=["compatibility"], deprecated=True)
 
 
 class LiveStream(Strict):
@@ -24,8 +37,16 @@ class LiveStream(Strict):
     description: str = Field("", max_length=1000)
 
 
-@router.post("/live-stream")
-async def add_stream(body: LiveStream, request: Request) -> Response:
+@router.post(
+    "/live-stream",
+    summary="Add a camera, once it gives frames",
+    responses={
+        **answer(AddedStream),
+        **refusals(BadJob, NotBuilt, Overloaded, CameraError, CameraTimeout),
+        **refusals(CameraStale, Unavailable),
+    },
+)
+async def add_live_stream(body: LiveStream, request: Request) -> Response:
     """Open a camera and keep it; answered once it gives frames, or refused with the reason."""
     state = request.app.state
     cameras: Cameras = state.cameras
@@ -51,8 +72,15 @@ def _checked(url: str, settings: ApiSettings) -> str:
         raise
 
 
-@router.get("/live-stream")
-async def list_streams(request: Request) -> Response:
+@router.get(
+    "/live-stream",
+    summary="List the cameras",
+    responses={
+        **json_of({"type": "array", "items": reference(KeptStream)}, "All of them."),
+        **refusals(Unavailable),
+    },
+)
+async def list_live_streams(request: Request) -> Response:
     cameras: Cameras = request.app.state.cameras
     async with translated():
         specs = await cameras.wanted()
@@ -64,8 +92,12 @@ async def list_streams(request: Request) -> Response:
     )
 
 
-@router.delete("/live-stream/{camera}")
-async def delete_stream(request: Request, camera: str) -> Response:
+@router.delete(
+    "/live-stream/{camera}",
+    summary="Remove a camera",
+    responses={**answer(Done), **refusals(UnknownCamera, Unavailable)},
+)
+async def delete_live_stream(request: Request, camera: CameraId) -> Response:
     cameras: Cameras = request.app.state.cameras
     async with translated():
         if not await cameras.remove(check_id(camera)):

@@ -1,13 +1,15 @@
 """What Prometheus reads: our own counters, and the state that other processes report."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from fastapi import APIRouter, Request
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from redis.asyncio import Redis
 from starlette.responses import Response
 
+from bus import names
 from bus.cameras import Cameras, CameraStatus
 from bus.errors import Unavailable
 from bus.messages import Finished
@@ -26,6 +28,18 @@ CAMERA_GAUGES = {
     "attempts": "Times it was opened, since its process has it",
     "reconnects": "Times it came back, since its process has it",
     "drops": "Frames that came damaged or too fast, since its process has it",
+}
+
+
+# Of the last chat that was answered, under the ancestor's names.
+LAST = {
+    "embed_time": "Reading and preparing the pictures, seconds",
+    "input_tokens": "Tokens of the prompt, pictures included",
+    "output_tokens": "Tokens of the answer",
+    "prefill_time": "From the engine's start to the first token, seconds",
+    "prefill_rate": "Tokens of the prompt per second of that",
+    "decode_time": "From the first token to the last one, seconds",
+    "decode_rate": "Tokens of the answer per second of that",
 }
 
 
@@ -54,6 +68,9 @@ class Metrics:
             registry=self.registry,
         )
         tokens = Counter("lookout_tokens", "Tokens by kind", ["kind"], registry=self.registry)
+        self._last = {
+            name: Gauge(name, text, registry=self.registry) for name, text in LAST.items()
+        }
         # To look a label up costs as much as to count.
         self._ok = self.requests.labels("ok")
         self._prompt, self._completion = tokens.labels("prompt"), tokens.labels("completion")
@@ -74,11 +91,46 @@ class Metrics:
             self._frame_age.observe(frame.age_ms / 1000)
         self._prompt.inc(last.prompt_tokens)
         self._completion.inc(last.completion_tokens)
+        for name, value in speeds(last).items():
+            self._last[name].set(value)
 
 
-def _reported(cameras: Iterable[CameraStatus], workers: Iterable[WorkerInfo]) -> bytes:
+def speeds(last: Finished) -> dict[str, float]:
+    """The numbers of `LAST`."""
+    prefill_s = last.timings.first_token / 1000
+    decode_s = max(0.0, last.timings.engine / 1000 - prefill_s)
+    return {
+        "embed_time": last.timings.pictures / 1000,
+        "input_tokens": last.prompt_tokens,
+        "output_tokens": last.completion_tokens,
+        "prefill_time": prefill_s,
+        "prefill_rate": last.prompt_tokens / prefill_s if prefill_s else 0.0,
+        "decode_time": decode_s,
+        "decode_rate": last.completion_tokens / decode_s if decode_s else 0.0,
+    }
+
+
+async def _depths(redis: Redis, models: Iterable[str]) -> dict[tuple[str, str], int]:
+    """How many jobs wait or run, by model and lane: an answered one leaves its lane."""
+    lanes = [(model, lane) for model in sorted(set(models)) for lane in names.LANES]
+    async with redis.pipeline(transaction=False) as pipe:
+        for model, lane in lanes:
+            pipe.xlen(names.jobs(model, lane))
+        return dict(zip(lanes, await pipe.execute(), strict=True))
+
+
+def _reported(
+    cameras: Iterable[CameraStatus],
+    workers: Iterable[WorkerInfo],
+    depths: Mapping[tuple[str, str], int],
+) -> bytes:
     """Gauges of what others report, made anew each time: what is gone leaves no series."""
     registry = CollectorRegistry()
+    depth = Gauge(
+        "lookout_lane_depth", "Jobs that wait or run", ["model", "lane"], registry=registry
+    )
+    for (model, lane), jobs in depths.items():
+        depth.labels(model, lane).set(jobs)
     gauges = {
         name: Gauge(f"lookout_camera_{name}", text, ["camera"], registry=registry)
         for name, text in CAMERA_GAUGES.items()
@@ -90,10 +142,12 @@ def _reported(cameras: Iterable[CameraStatus], workers: Iterable[WorkerInfo]) ->
     slots = Gauge("lookout_worker_slots", "Jobs it can run at once", labels, registry=registry)
     busy = Gauge("lookout_worker_busy", "Jobs it runs", labels, registry=registry)
     done = Gauge("lookout_worker_jobs", "Jobs since it started", labels, registry=registry)
+    lost = Gauge("lookout_worker_restarts", "Engines that it has lost", labels, registry=registry)
     for worker in workers:
         slots.labels(worker.model, worker.id).set(worker.slots)
         busy.labels(worker.model, worker.id).set(worker.busy)
         done.labels(worker.model, worker.id).set(worker.done)
+        lost.labels(worker.model, worker.id).set(worker.restarts)
     return generate_latest(registry)
 
 
@@ -115,5 +169,7 @@ async def metrics(request: Request) -> Response:
     content = generate_latest(state.metrics.registry)
     with suppress(Unavailable, TimeoutError):
         async with asyncio.timeout(WAIT_S), translated():
-            content += _reported(await cameras.all(), state.models.workers)
+            workers = state.models.workers
+            depths = await _depths(state.redis, (worker.model for worker in workers))
+            content += _reported(await cameras.all(), workers, depths)
     return Response(content, media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 from starlette.responses import Response
 
 from api.errors import Json
+from api.shapes.models import Model, ModelList
+from api.shapes.stating import answer, refusals
 from bus.errors import ModelLoading, Unavailable, UnknownModel
 from bus.redis import AWAY, translated
 from bus.workers import WorkerInfo, live_workers
@@ -69,26 +71,50 @@ class Models:
         if not self.workers:
             raise Unavailable("no model is being served: is the inference process running?")
         raise UnknownModel(
-            f"the model {str(wanted)[:80]!r} does not exist here: {', '.join(self.served)}",
+            f"The model `{str(wanted)[:80]}` does not exist here: "
+            f"choose one of {', '.join(self.served) or 'none, for none is ready'}",
             param="model",
         )
 
 
-router = APIRouter()
+router = APIRouter(tags=["models"])
 
 
 def _describe(models: Models, name: str) -> dict[str, object]:
-    started = min((w.started for w in models.workers if w.model == name), default=0.0)
-    return {"id": name, "object": "model", "created": int(started), "owned_by": "lookout"}
+    ready = [w for w in models.workers if w.model == name and w.state == "ready"]
+    serving = {
+        "abilities": sorted({ability for w in ready for ability in w.abilities.split()}),
+        "workers": len(ready),
+        "slots": sum(w.slots for w in ready),
+    }
+    return {
+        "id": name,
+        "object": "model",
+        "created": int(min((w.started for w in ready), default=0.0)),
+        "owned_by": "lookout",
+        "lookout": serving,
+    }
 
 
-@router.get("/models")
+@router.get(
+    "/models",
+    summary="List the models that answer",
+    responses=answer(ModelList, "Those that workers have ready."),
+)
 async def list_models(request: Request) -> Response:
     models: Models = request.app.state.models
     return Json({"object": "list", "data": [_describe(models, name) for name in models.served]})
 
 
-@router.get("/models/{model:path}")
+@router.get(
+    "/models/{model:path}",
+    summary="Tell about a model",
+    responses={
+        **answer(Model, "It answers."),
+        **refusals(UnknownModel, ModelLoading, Unavailable),
+    },
+)
 async def get_model(request: Request, model: str) -> Response:
+    """`default` is the one that answers who names none."""
     models: Models = request.app.state.models
     return Json(_describe(models, await models.resolve(model)))

@@ -8,11 +8,20 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.cameras import check_id
+from api.cameras import CameraId, check_id
 from api.leaving import gone
 from api.painting import Look, Painter, headers
 from api.screens import FIRST_S, Picture, Screen, Screens
-from bus.errors import Unavailable
+from api.shapes.stating import picture, refusals
+from bus.errors import (
+    BadJob,
+    CameraError,
+    CameraStale,
+    CameraTimeout,
+    Overloaded,
+    Unavailable,
+    UnknownCamera,
+)
 from bus.overlay import Said
 from bus.redis import translated
 from bus.subscriber import FrameSubscriber
@@ -25,13 +34,21 @@ ANY_WIDTH = 7680
 Width = Annotated[int, Query(ge=64, le=ANY_WIDTH)]
 Fps = Annotated[float, Query(ge=0.2, le=30)]
 
-router = APIRouter()
+router = APIRouter(tags=["cameras"], default_response_class=Response)
+REFUSALS = {
+    **refusals(BadJob, UnknownCamera, Overloaded, CameraError, CameraTimeout),
+    **refusals(CameraStale, Unavailable),
+}
 
 
-@router.get("/cameras/{camera}/frame.jpg")
+@router.get(
+    "/cameras/{camera}/frame.jpg",
+    summary="Show a camera's newest frame",
+    responses={**picture("image/jpeg", "The frame."), **REFUSALS},
+)
 @router.head("/cameras/{camera}/frame.jpg", include_in_schema=False)
-async def frame(
-    request: Request, camera: str, width: Width = ANY_WIDTH, overlay: bool = False
+async def get_camera_frame(
+    request: Request, camera: CameraId, width: Width = ANY_WIDTH, overlay: bool = False
 ) -> Response:
     """The newest frame; its number, time and age are in the headers."""
     state = request.app.state
@@ -45,11 +62,18 @@ async def frame(
     return Response(jpeg, media_type="image/jpeg", headers={**headers(newest), **more})
 
 
-@router.get("/cameras/{camera}/preview.mjpeg")
+@router.get(
+    "/cameras/{camera}/preview.mjpeg",
+    summary="Show a camera's moving pictures",
+    responses={
+        **picture("multipart/x-mixed-replace", "A JPEG after the other, without end."),
+        **REFUSALS,
+    },
+)
 @router.head("/cameras/{camera}/preview.mjpeg", include_in_schema=False)
-async def preview(
+async def watch_camera(
     request: Request,
-    camera: str,
+    camera: CameraId,
     fps: Fps = 10.0,
     width: Width = WIDEST,
     overlay: bool = False,

@@ -2,42 +2,34 @@
 
 import re
 import secrets
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Request
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from api.chat import JSON_TYPE
 from api.errors import NO_JSON, Json, RequestTooLarge
+from api.shapes.common import Deleted
+from api.shapes.rules import KeptRule, RuleList
+from api.shapes.stating import answer, reads, refusals
 from bus.alerts import Standing
-from bus.cameras import Cameras
-from bus.errors import BadJob
+from bus.cameras import CAMERA_ID, Cameras
+from bus.errors import BadJob, Overloaded, RuleExists, Unavailable, UnknownRule
 from bus.redis import translated
 from bus.rulebook import Rulebook
 from bus.rules import EVERY, Rule, parse_rule
 from bus.times import utc
 
 MAX_BODY = 2**18  # bytes; more than the largest rule
+EXAMPLE = {"question": "Is a person at the gate?", "cameras": ["front"], "for_s": 2}
 READ_ONLY = ("object", "standings", "warnings")  # what was read may be written back
 
-router = APIRouter()
+router = APIRouter(tags=["rules"])
 
-
-def _schema() -> dict[str, Any]:
-    """What a rule may be, as OpenAPI has it; the references lead to where `POST` says it."""
-    place = "#/paths/~1v1~1rules/post/requestBody/content/application~1json/schema/$defs/"
-    (rule,), parts = msgspec.json.schema_components([Rule], ref_template=place + "{name}")
-    return {**rule, "$defs": parts}
-
-
-def _documented(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}, "required": True}}
-
-
-_RULE = _schema()
-_REFERENCE = {"$ref": _RULE["$ref"]}
+RuleId = Annotated[  # only told: an id that no rule can have is one that is not there
+    str, Path(json_schema_extra={"pattern": f"^{CAMERA_ID.pattern}$"}, examples=["gate"])
+]
 
 
 def describe(rule: Rule, standings: list[Standing]) -> dict[str, object]:
@@ -65,15 +57,14 @@ def _standing(standing: Standing) -> dict[str, object]:
     }
 
 
-def exists(rule_id: str, param: str) -> Response:
-    """The answer to who wants an id that is taken."""
-    message = f"there is a rule {rule_id!r} already: change it with PATCH or PUT"
-    fields = {"message": message, "type": "invalid_request_error", "param": param}
-    return Json({"error": {**fields, "code": "rule_exists"}}, 409)
+def taken(rule_id: str, param: str) -> RuleExists:
+    return RuleExists(
+        f"there is a rule {rule_id!r} already: change it with PATCH or PUT", param=param
+    )
 
 
-def _missing(rule_id: str) -> HTTPException:
-    return HTTPException(404, f"there is no rule {rule_id[:80]!r}: see GET /v1/rules")
+def _missing(rule_id: str) -> UnknownRule:
+    return UnknownRule(f"there is no rule {rule_id[:80]!r}: see GET /v1/rules")
 
 
 async def _fields(request: Request) -> dict[str, Any]:
@@ -118,7 +109,11 @@ async def _answer(request: Request, rule: Rule, status: int = 200) -> Response:
     return Json({**describe(rule, standings), "warnings": warnings}, status)
 
 
-@router.get("/rules")
+@router.get(
+    "/rules",
+    summary="List the rules",
+    responses={**answer(RuleList, "All of them, by id."), **refusals(Unavailable)},
+)
 async def list_rules(request: Request) -> Response:
     rules: Rulebook = request.app.state.rules
     async with translated():
@@ -127,19 +122,32 @@ async def list_rules(request: Request) -> Response:
     return Json({"object": "list", "data": data})
 
 
-@router.post("/rules", status_code=201, openapi_extra=_documented(_RULE))
+@router.post(
+    "/rules",
+    status_code=201,
+    summary="Add a rule",
+    openapi_extra=reads("Rule", EXAMPLE),
+    responses={
+        **answer(KeptRule, "It holds from now on.", 201),
+        **refusals(BadJob, RuleExists, Overloaded, Unavailable),
+    },
+)
 async def create_rule(request: Request) -> Response:
     """Ask a question of cameras from now on. Cameras that are not there yet are waited for."""
     rules: Rulebook = request.app.state.rules
     rule = _with_id(parse_rule(await _fields(request)))
     async with translated():
         if not await rules.add(rule):
-            return exists(rule.id, "id")
+            raise taken(rule.id, "id")
         return await _answer(request, rule, 201)
 
 
-@router.get("/rules/{rule}")
-async def get_rule(request: Request, rule: str) -> Response:
+@router.get(
+    "/rules/{rule}",
+    summary="Tell how a rule stands",
+    responses={**answer(KeptRule, "How it stands now."), **refusals(UnknownRule, Unavailable)},
+)
+async def get_rule(request: Request, rule: RuleId) -> Response:
     rules: Rulebook = request.app.state.rules
     async with translated():
         if (found := await rules.get(rule)) is None:
@@ -147,8 +155,17 @@ async def get_rule(request: Request, rule: str) -> Response:
         return await _answer(request, found)
 
 
-@router.put("/rules/{rule}", openapi_extra=_documented(_REFERENCE))
-async def put_rule(request: Request, rule: str) -> Response:
+@router.put(
+    "/rules/{rule}",
+    summary="Write a rule",
+    openapi_extra=reads("Rule", EXAMPLE),
+    responses={
+        **answer(KeptRule, "It is in the place of the one before."),
+        **answer(KeptRule, "It is new.", 201),
+        **refusals(BadJob, Overloaded, Unavailable),
+    },
+)
+async def put_rule(request: Request, rule: RuleId) -> Response:
     """Replace the whole rule, or make it; what is not named has its default."""
     rules: Rulebook = request.app.state.rules
     fields = await _fields(request)
@@ -160,8 +177,16 @@ async def put_rule(request: Request, rule: str) -> Response:
         return await _answer(request, after, 201 if is_new else 200)
 
 
-@router.patch("/rules/{rule}", openapi_extra=_documented(_REFERENCE))
-async def change_rule(request: Request, rule: str) -> Response:
+@router.patch(
+    "/rules/{rule}",
+    summary="Change a rule",
+    openapi_extra=reads("RuleChange", {"enabled": False}),
+    responses={
+        **answer(KeptRule, "As it is now."),
+        **refusals(BadJob, UnknownRule, Unavailable),
+    },
+)
+async def change_rule(request: Request, rule: RuleId) -> Response:
     """What is not named stays; null stands for the default."""
     rules: Rulebook = request.app.state.rules
     patch = await _fields(request)
@@ -171,8 +196,12 @@ async def change_rule(request: Request, rule: str) -> Response:
         return await _answer(request, after)
 
 
-@router.delete("/rules/{rule}")
-async def delete_rule(request: Request, rule: str) -> Response:
+@router.delete(
+    "/rules/{rule}",
+    summary="Remove a rule",
+    responses={**answer(Deleted), **refusals(UnknownRule, Unavailable)},
+)
+async def delete_rule(request: Request, rule: RuleId) -> Response:
     """Its alert, if one is firing, is over. A rule of the settings comes back with them."""
     rules: Rulebook = request.app.state.rules
     async with translated():

@@ -1,5 +1,5 @@
 """
-What a chat completion request may contain, as OpenAI spells it.
+What a conversation may consist of, as OpenAI's chat API spells it.
 
 Pure. A field that would change the answer and that nobody here honours is refused by
 name; one that cannot change it is accepted and ignored; an unknown one is an error.
@@ -15,13 +15,19 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 MAX_TEXT = 1_000_000  # characters of one text; the model's context ends long before
 # Every mistake costs time and memory to report, so the first one must be enough: lists
 # end with their first bad item, and no object may bring a million unknown fields.
 MAX_ITEMS, MAX_FIELDS = 256, 64
+MAX_TOP_LOGPROBS = 20
+MAX_TOOLS, MAX_CALLS = 128, 128  # of a request, of a message
+NAME = r"^[A-Za-z0-9_-]{1,64}$"  # of a function, of a format
 
 
 class Strict(BaseModel):
@@ -35,7 +41,7 @@ class Strict(BaseModel):
         return value
 
 
-def _refuse_unless(allowed: Callable[[Any], bool], why: str) -> BeforeValidator:
+def refuse_unless(allowed: Callable[[Any], bool], why: str) -> BeforeValidator:
     def check(value: object) -> object:
         if not allowed(value):
             raise ValueError(why)
@@ -44,21 +50,40 @@ def _refuse_unless(allowed: Callable[[Any], bool], why: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-PART_TYPES = ("text", "image_url", "stream")
+def _absent(value: object) -> bool:
+    return value in (None, [], {}, False, "none")
+
+
+def unsupported(why: str = "this is not supported here") -> BeforeValidator:
+    return refuse_unless(_absent, why)
+
+
+Absent = Annotated[Any, unsupported()]
+Ignored = Annotated[Any, "accepted, and without any effect"]
+
+PART_TYPES = ("text", "image_url", "stream", "refusal")
 MAX_FRAMES, MAX_SPAN_S = 8, 10.0  # of one camera in one part
 
 
 class TextPart(Strict):
     type: Annotated[
         Literal["text"],
-        _refuse_unless(lambda kind: kind in PART_TYPES, f"use one of {', '.join(PART_TYPES)}"),
+        refuse_unless(lambda kind: kind in PART_TYPES, f"use one of {', '.join(PART_TYPES)}"),
     ]
     text: str = Field(max_length=MAX_TEXT)
+    prompt_cache_breakpoint: Ignored = None
+
+
+class RefusalPart(Strict):
+    """What an assistant has said instead of an answer, when a client sends it back."""
+
+    type: Literal["refusal"]
+    refusal: str = Field(max_length=MAX_TEXT)
 
 
 class ImageUrl(Strict):
     url: str = Field(min_length=1)
-    detail: Literal["auto", "low", "high"] = "auto"
+    detail: Literal["auto", "low", "high", "original"] = "auto"
 
 
 def _as_object(value: object) -> object:
@@ -68,6 +93,7 @@ def _as_object(value: object) -> object:
 class ImagePart(Strict):
     type: Literal["image_url"]
     image_url: Annotated[ImageUrl, BeforeValidator(_as_object)]  # or just the URL
+    prompt_cache_breakpoint: Ignored = None
 
 
 class Stream(Strict):
@@ -91,7 +117,8 @@ def _part_tag(value: Any) -> str:
 Part = Annotated[
     Annotated[TextPart, Tag("$text")]
     | Annotated[ImagePart, Tag("$image_url")]
-    | Annotated[StreamPart, Tag("$stream")],
+    | Annotated[StreamPart, Tag("$stream")]
+    | Annotated[RefusalPart, Tag("$refusal")],
     Discriminator(_part_tag),
 ]
 
@@ -107,85 +134,63 @@ Content = Annotated[
 ]
 
 
-def _absent(value: object) -> bool:
-    return value in (None, [], {}, False, "none")
+class CalledFunction(Strict):
+    name: str = Field(pattern=NAME)
+    arguments: str = Field(max_length=MAX_TEXT)
+    parsed_arguments: Ignored = None  # OpenAI's client adds it
 
 
-Absent = Annotated[Any, _refuse_unless(_absent, "this is not supported here")]
+class Call(Strict):
+    """A function that the assistant has asked for."""
+
+    id: str = Field(min_length=1, max_length=256)
+    type: Literal["function"] = "function"
+    function: CalledFunction
+    index: Ignored = None  # of a stream's delta, where a client has left it in
 
 
 class Message(Strict):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: Content
-    name: str | None = None  # ignored
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    tool_calls: Annotated[list[Call], Field(max_length=MAX_CALLS, fail_fast=True)] | None = None
+    tool_call_id: str | None = Field(None, validate_default=True, max_length=256)
+    refusal: str | None = Field(None, max_length=MAX_TEXT)
+    content: Content | None = Field(None, validate_default=True)  # after what may stand for it
 
-    # What an answer of ours, or of OpenAI's, has when a client sends it back as it was.
-    refusal: Absent = None
-    annotations: Absent = None
+    # What an answer of OpenAI's may have when a client sends it back as it was.
+    function_call: Annotated[Any, unsupported("this is deprecated: use tool_calls")] = None
     audio: Absent = None
-    function_call: Absent = None
-    tool_calls: Absent = None
+    name: Ignored = None
+    annotations: Ignored = None
+    parsed: Ignored = None
+
+    @field_validator("tool_calls")
+    @classmethod
+    def _from_an_assistant(cls, calls: list[Call] | None, info: ValidationInfo) -> object:
+        if calls and info.data.get("role", "assistant") != "assistant":
+            raise ValueError("only the assistant calls tools")
+        return calls
+
+    @field_validator("tool_call_id")
+    @classmethod
+    def _of_a_tool(cls, call_id: str | None, info: ValidationInfo) -> str | None:
+        role = info.data.get("role")
+        if role == "tool" and not call_id:
+            raise PydanticCustomError("missing", "this field is required")
+        if call_id and role not in ("tool", None):
+            raise ValueError("only the message of a tool answers a call")
+        return call_id
+
+    @field_validator("content")
+    @classmethod
+    def _or_what_stands_for_it(cls, content: object, info: ValidationInfo) -> object:
+        said = info.data
+        if content is None and not (
+            said.get("role") == "assistant" and (said.get("tool_calls") or said.get("refusal"))
+        ):
+            raise PydanticCustomError("missing", "this field is required")
+        return content
 
 
 class StreamOptions(Strict):
     include_usage: bool = False
-    include_obfuscation: bool = False  # ignored
-
-
-OnlyText = Annotated[
-    Any,
-    _refuse_unless(
-        lambda value: value is None or value == {"type": "text"}, "only text is supported here"
-    ),
-]
-
-
-class ChatRequest(Strict):
-    messages: Annotated[list[Message], Field(min_length=1, max_length=MAX_ITEMS, fail_fast=True)]
-    model: str | None = Field(None, max_length=256)
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-    max_tokens: int | None = Field(None, ge=1, le=1_000_000)
-    max_completion_tokens: int | None = Field(None, ge=1, le=1_000_000)
-    min_tokens: int | None = Field(None, ge=0, le=1_000_000)
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    seed: int | None = Field(None, ge=-(2**63), lt=2**64)
-    stop: Annotated[
-        list[Annotated[str, Field(min_length=1)]] | None,
-        Field(max_length=4),
-        BeforeValidator(lambda stop: [stop] if isinstance(stop, str) else stop),
-    ] = None
-    presence_penalty: float | None = Field(None, ge=-2, le=2)
-    frequency_penalty: float | None = Field(None, ge=-2, le=2)
-
-    # Refused unless they ask for nothing.
-    n: Annotated[Any, _refuse_unless(lambda n: n in (None, 1), "only 1 is supported")] = None
-    logprobs: Absent = None
-    top_logprobs: Annotated[
-        Any, _refuse_unless(lambda n: n in (None, 0), "this is not supported here")
-    ] = None
-    logit_bias: Absent = None
-    tools: Absent = None
-    tool_choice: Absent = None
-    functions: Absent = None
-    function_call: Absent = None
-    audio: Absent = None
-    prediction: Absent = None
-    web_search_options: Absent = None
-    modalities: Annotated[
-        Any, _refuse_unless(lambda m: m in (None, ["text"]), "only text is supported here")
-    ] = None
-    response_format: OnlyText = None
-
-    # Accepted and ignored: none of them can change what is seen and said.
-    user: Any = None
-    store: Any = None
-    metadata: Any = None
-    service_tier: Any = None
-    parallel_tool_calls: Any = None
-    prompt_cache_key: Any = None
-    prompt_cache_retention: Any = None
-    reasoning_effort: Any = None
-    safety_identifier: Any = None
-    verbosity: Any = None
+    include_obfuscation: Ignored = None

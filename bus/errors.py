@@ -3,10 +3,15 @@ What can go wrong, as one tree:
 
 * LookoutError
   * BadSettings           the process cannot start like this
+  * Unauthorized          whoever asks has shown no key, or a wrong one
   * BadJob                the request can never work
     * UnknownModel
     * UnknownCamera
     * CameraExists
+    * UnknownRule
+    * RuleExists
+    * UnknownAlert
+    * UnknownSnapshot     its picture was not kept, or is no longer
     * BadImage
       * ImageTooLarge
     * ContextTooLong
@@ -16,9 +21,11 @@ What can go wrong, as one tree:
     * CameraTimeout       not within the time allowed
     * CameraStale         it did, but its newest frame is too old to answer from
   * EngineError           the engine broke while running a job
+    * BadOutput           the model did not answer in the form that was asked for
   * Unavailable           Redis, or every worker, is away: try again
     * ModelLoading
   * Overloaded            too many jobs wait already
+    * RateLimited         this key asks for more than it may
   * DeadlineExceeded      nobody is waiting any more
 
 `code` travels on the wire in `Failed.code`; `api` maps it to an HTTP status.
@@ -41,6 +48,10 @@ class BadSettings(LookoutError):
     code = "bad_settings"
 
 
+class Unauthorized(LookoutError):
+    code = "invalid_api_key"
+
+
 class BadJob(LookoutError):
     code = "bad_request"
 
@@ -55,6 +66,22 @@ class UnknownCamera(BadJob):
 
 class CameraExists(BadJob):
     code = "camera_exists"
+
+
+class UnknownRule(BadJob):
+    code = "rule_not_found"
+
+
+class RuleExists(BadJob):
+    code = "rule_exists"
+
+
+class UnknownAlert(BadJob):
+    code = "alert_not_found"
+
+
+class UnknownSnapshot(BadJob):
+    code = "snapshot_not_found"
 
 
 class BadImage(BadJob):
@@ -93,6 +120,10 @@ class EngineError(LookoutError):
     code = "engine_error"
 
 
+class BadOutput(EngineError):
+    code = "invalid_output"
+
+
 class Unavailable(LookoutError):
     code = "unavailable"
 
@@ -109,6 +140,10 @@ class Overloaded(LookoutError):
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class RateLimited(Overloaded):
+    code = "rate_limit_exceeded"
 
 
 class DeadlineExceeded(LookoutError):

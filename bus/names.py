@@ -24,6 +24,8 @@ STANDING_CHANGES = "lookout:standing-changes"  # channel: a field of STANDINGS t
 ALERTS_LEADER = "lookout:alerts-leader"  # id of the alerts process that judges; expires with it
 TARGETS = "lookout:targets"  # set: names of the targets that events are delivered to
 ANSWERS = "lookout:answers"  # channel: what was just said about a camera
+RESPONSES = "lookout:responses"  # sorted set: ids of kept responses by when they end, unix s
+RESPONSE_SIZES = "lookout:responses:sizes"  # hash: their ids -> bytes, and `total`
 
 
 def jobs(model: str, lane: Lane) -> str:
@@ -79,6 +81,11 @@ def snapshot(alert_id: str) -> str:
 def evidence(job_id: str) -> str:
     """JPEG of the newest frame that the job was judged on; it expires soon after the answer."""
     return f"lookout:evidence:{job_id}"
+
+
+def response(response_id: str) -> str:
+    """Hash: a kept response and the pictures of its conversation; see `api.responses.store`."""
+    return f"lookout:response:{response_id}"
 
 
 def target(name: str) -> str:

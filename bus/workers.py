@@ -24,6 +24,8 @@ class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     started: float = 0.0  # unix seconds
     abilities: str = ""  # of its engine, with spaces between
+    note: str = ""  # what it does before it is ready
+    restarts: int = 0  # engines that it has lost
 
     def fields(self) -> Mapping[str, str]:
         """As the hash that is the worker's heartbeat."""

@@ -3,6 +3,7 @@ What a container runs: `python -m compose.container SERVICE`, and its health che
 
     api, capture, inference, alerts, preview    the service of that name
     redis                                       the Valkey that the others meet at
+    key                                         show the key that clients must send
     healthy                                     exit status 0 if this container's service lives
 
 A service lives while its heartbeat is in Redis, so a process that hangs is not healthy. Each
@@ -19,9 +20,12 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bus import names
+from bus.errors import BadSettings
 from bus.settings import BusSettings, read
-from compose.valkey import serving
+from compose import keys
+from compose.settings import LocalSettings
 from compose.supervisor import service
+from compose.valkey import serving
 
 SERVICES = ("api", "capture", "inference", "alerts", "preview")
 ID = Path("/tmp/process")
@@ -32,10 +36,16 @@ PORT = 6379
 def main(name: str = "", *arguments: str) -> int:
     if name == "healthy":
         return 0 if healthy() else 1
+    if name == "key":
+        sys.stdout.writelines(f"{key.secret}\n" for key in keys.kept(read(LocalSettings)))
+        return 0
     if name == "redis":
         command = serving(Path("/data"), PORT, os.environ.get("REDIS_MAXMEMORY", "512mb"))
     elif name in SERVICES:
         command = service(name)
+        settings = read(LocalSettings)
+        keys.see_to(settings)
+        os.environ |= keys.told(settings, name)
         os.environ["LOOKOUT_PROCESS"] = f"{name}-{socket.gethostname()}-{secrets.token_hex(3)}"
     else:
         command = [sys.executable, "-m", "lookout", name, *arguments]
@@ -56,4 +66,8 @@ def healthy() -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except BadSettings as error:
+        sys.stderr.write(f"lookout: {error}\n")
+        sys.exit(2)

@@ -18,7 +18,7 @@ from bus.errors import BadSettings
 from bus.frames import leave_socket_dir, socket_dir
 from bus.redis import AWAY, open_redis
 from bus.tasks import background
-from compose import valkey
+from compose import keys, valkey
 from compose.ports import claimed
 from compose.settings import LocalSettings
 from compose.settings_file import check_keys
@@ -49,6 +49,7 @@ async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
         _preview_port(settings) as preview_port,
     ):
         settings = msgspec.structs.replace(settings, preview_port=preview_port)
+        keys.see_to(settings)
         stack = _stack(settings)
         runs = [part.run() for part in stack if part.name != "redis"]
         redis = next((part for part in stack if part.name == "redis"), None)
@@ -91,7 +92,9 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
 
     wanted = {"preview": bool(settings.preview_port or settings.preview_push_url), "redis": False}
     stack = [
-        Supervised(name, service(name), env, bury) for name in STOP_S if wanted.get(name, True)
+        Supervised(name, service(name), {**env, **keys.told(settings, name)}, bury)
+        for name in STOP_S
+        if wanted.get(name, True)
     ]
     if not settings.redis_url:
         data = Path(settings.data_dir) / "redis"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from bus.settings import BusSettings
+from bus.keys import KeySettings
 from capture.settings import Cameras
 
 
@@ -14,7 +14,7 @@ def default_data_dir() -> str:
     return str(Path(home) / "lookout")
 
 
-class LocalSettings(BusSettings, frozen=True, kw_only=True):
+class LocalSettings(KeySettings, frozen=True, kw_only=True):
     redis_url: str = ""  # empty: start the embedded Valkey
     redis_port: int = 0  # of the embedded Valkey on loopback, for subscribers; 0: none
     data_dir: str = msgspec.field(default_factory=default_data_dir)

@@ -1,11 +1,12 @@
 // Show alerts as they come, with nothing but Node: `node alerts.mjs`; in a browser, EventSource
-// does all of this by itself.
+// does all of this by itself (with `?token=KEY` in the URL, where a key is asked for).
 
 const base = process.env.OPENAI_BASE_URL ?? "http://127.0.0.1:9000/v1";
+const key = process.env.OPENAI_API_KEY ?? "none";
 let since = process.argv.includes("--all") ? "0" : "";
 
 for (;;) {
-  const headers = since ? { "Last-Event-ID": since } : {};
+  const headers = { Authorization: `Bearer ${key}`, ...(since && { "Last-Event-ID": since }) };
   const response = await fetch(`${base}/alerts/stream`, { headers });
   if (!response.ok) {
     console.error((await response.json()).error.message);

@@ -10,11 +10,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 base = os.environ.get("OPENAI_BASE_URL", "http://127.0.0.1:9000/v1").replace("http", "ws", 1)
+headers = {"Authorization": f"Bearer {os.environ.get('OPENAI_API_KEY', 'none')}"}
 since = "&since=0" if "--all" in sys.argv else ""
 
 while True:
     try:
-        with connect(f"{base}/alerts/ws?format=full{since}") as socket:
+        url = f"{base}/alerts/ws?format=full{since}"
+        with connect(url, additional_headers=headers) as socket:
             for message in socket:
                 told = json.loads(message)
                 event = told["event"]

@@ -19,6 +19,7 @@ from bus.workers import WorkerInfo, announce
 from inference.engine import engine_module
 from inference.pictures import PictureReader
 from inference.settings import InferenceSettings
+from inference.supervised import NOTE, Note
 from inference.worker import Worker
 
 
@@ -31,6 +32,7 @@ class Service:
         self.model = self.module.identify(settings.model)
         self.started = time()
         self.worker: Worker | None = None
+        self.note = Note()
 
     def heartbeat(self) -> WorkerInfo:
         worker = self.worker
@@ -43,9 +45,13 @@ class Service:
             done=worker.done if worker else 0,
             failed=worker.failed if worker else 0,
             started=self.started,
+            abilities=" ".join(sorted(worker.engine.abilities)) if worker else "",
+            note=self.note.text,
+            restarts=self.note.lost,
         )
 
     async def run(self, redis: Redis, stop: asyncio.Event) -> None:
+        NOTE.set(self.note)
         cameras = Cameras(redis)
         alive = beat(redis, names.process(self.settings.process), lambda: self.heartbeat().fields())
         async with (

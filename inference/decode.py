@@ -16,19 +16,21 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF
 MAX_SIDE = 2048  # a model sees less; a phone's photo is not carried around at 50 megapixels
 
 
-def decode(data: bytes) -> Pixels:
+def decode(data: bytes, max_side: int = 0) -> Pixels:
     """
     The picture upright, without alpha (on white), at most `MAX_SIDE` pixels a side.
 
-    Raise `BadImage` when it is broken. Blocks: call it in a thread.
+    *max_side* bounds it further; no picture is made larger. Raise `BadImage` when it is
+    broken. Blocks: call it in a thread.
     """
+    most = min(max_side or MAX_SIDE, MAX_SIDE)
     try:
         Image.init()  # once; before, Pillow knows only half of the formats
         with Image.open(BytesIO(data), formats=FORMATS) as image:
-            image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG: decoded at a fraction of its size
+            image.draft("RGB", (most, most))  # JPEG: decoded at a fraction of its size
             image.load()
             _turn_upright(image)  # first, for what converts a picture forgets its EXIF
-            return np.asarray(_rgb(image), np.uint8)
+            return np.asarray(_rgb(image, most), np.uint8)
     except Image.DecompressionBombError as error:
         raise ImageTooLarge("the picture has too many pixels") from error
     except Exception as error:  # a parser of hostile bytes may raise anything
@@ -40,7 +42,7 @@ def _turn_upright(image: Image.Image) -> None:
         ImageOps.exif_transpose(image, in_place=True)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _rgb(image: Image.Image, most: int) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = _eight_bits(image)
     if image.has_transparency_data:
@@ -48,7 +50,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         image = Image.new("RGBA", layer.size, "white")
         image.alpha_composite(layer)
     image = image if image.mode == "RGB" else image.convert("RGB")
-    image.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
+    image.thumbnail((most, most), reducing_gap=2.0)
     return image
 
 

@@ -1,13 +1,14 @@
 """Generated text on its way out: what piles up while Redis is busy shares one entry."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from bus.errors import DeadlineExceeded, LookoutError
 from bus.messages import Delta
 
-Send = Callable[[int, Delta], Awaitable[bool]]  # False: nobody listens any more
+Deltas = tuple[Delta, ...]
+Send = Callable[[int, Deltas], Awaitable[bool]]  # False: nobody listens any more
 
 
 class Outbox:
@@ -20,33 +21,48 @@ class Outbox:
 
     def __init__(self, send: Send, streamed: bool) -> None:
         self._send, self._streamed = send, streamed
-        self._text: list[str] = []
+        self._waiting: list[Delta] = []
         self._sending: asyncio.Task[None] | None = None
         self.sent = 0  # events
 
-    def put(self, text: str) -> None:
+    def put(self, delta: Delta) -> None:
         """Raise `LookoutError` when an earlier piece could not be delivered."""
-        self._text.append(text)
+        self._waiting.append(delta)
         if self._streamed and (self._sending is None or self._sending.done()):
             if self._sending:
                 self._sending.result()
             self._sending = asyncio.create_task(self._send_waiting())
 
     async def _send_waiting(self) -> None:
-        while self._text:
-            delta = self._take()
-            self.sent += 1
-            if not await self._send(self.sent - 1, delta):
+        while self._waiting:
+            deltas = self._take()
+            first, self.sent = self.sent, self.sent + len(deltas)
+            if not await self._send(first, deltas):
                 raise DeadlineExceeded("nobody waits for this job any more")
 
-    def _take(self) -> Delta:
-        delta = Delta("".join(self._text))
-        self._text.clear()
-        return delta
+    def _take(self) -> Deltas:
+        waiting, self._waiting = self._waiting, []
+        return (waiting[0],) if len(waiting) == 1 else merged(waiting)
 
-    async def rest(self) -> tuple[Delta, ...]:
+    async def rest(self) -> Deltas:
         """What goes with the last event; all else has been sent by then."""
         if self._sending:
             with suppress(LookoutError):
                 await self._sending
-        return (self._take(),) if self._text else ()
+        return self._take()
+
+
+def merged(deltas: Sequence[Delta]) -> Deltas:
+    """One delta for each answer among *deltas*, with all of its pieces in their order."""
+    answers: dict[int, list[Delta]] = {}
+    for delta in deltas:
+        answers.setdefault(delta.choice, []).append(delta)
+    return tuple(
+        Delta(
+            "".join([piece.text for piece in pieces]),
+            choice,
+            tuple(score for piece in pieces for score in piece.scores),
+            tuple(call for piece in pieces for call in piece.calls),
+        )
+        for choice, pieces in answers.items()
+    )

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from redis.asyncio import Redis
 
 from bus import names
@@ -13,6 +14,7 @@ from bus.messages import CameraFrames, FrameUsed, Message, Part, StoredPicture
 from bus.subscriber import Frame, FrameSubscriber
 from inference.decode import Pixels, decode
 from inference.engine import Turn
+from inference.scale import shrunk
 
 RULES_WAIT_S = 1.0  # for a frame to judge: while one camera gives none, the others wait too
 CACHED = 16  # decoded pictures: one that is asked about again is not decoded again
@@ -22,20 +24,20 @@ class PictureReader:
     def __init__(self, redis: Redis, frames: FrameSubscriber, wait_s: float) -> None:
         """*wait_s*: how long a camera may take to give a frame."""
         self._redis, self._frames, self._wait_s = redis, frames, wait_s
-        self._cache: OrderedDict[str, Pixels] = OrderedDict()
+        self._cache: OrderedDict[StoredPicture, Pixels] = OrderedDict()
 
     async def turns(self, messages: Sequence[Message]) -> tuple[list[Turn], list[Frame]]:
         """*messages* with pixels in place of names, and the frames among them, in order."""
         parts = [part for message in messages for part in message.parts]
-        stored = {p.digest: await self._stored(p) for p in parts if isinstance(p, StoredPicture)}
+        stored = {p: await self._stored(p) for p in parts if isinstance(p, StoredPicture)}
         # Frames last: nothing slow may come between a frame and the engine.
-        cameras = list(dict.fromkeys(p for p in parts if isinstance(p, CameraFrames)))
+        cameras = list(dict.fromkeys(_full(p) for p in parts if isinstance(p, CameraFrames)))
         series = await asyncio.gather(*(self.series(camera) for camera in cameras))
         taken = dict(zip(cameras, series, strict=True))
-        turns = [
-            Turn(message.role, tuple(c for p in message.parts for c in _content(p, stored, taken)))
-            for message in messages
-        ]
+        if any(isinstance(p, CameraFrames) and p.max_side for p in parts):
+            turns = await asyncio.to_thread(_turns, messages, stored, taken)
+        else:
+            turns = _turns(messages, stored, taken)
         return turns, [frame for frames in series for frame in frames]
 
     async def series(self, wanted: CameraFrames) -> list[Frame]:
@@ -58,28 +60,44 @@ class PictureReader:
         return await self._frames.series(wanted.camera, wanted.frames, wanted.span_s, wait_s)
 
     async def _stored(self, picture: StoredPicture) -> Pixels:
-        if picture.digest in self._cache:
-            self._cache.move_to_end(picture.digest)
-            return self._cache[picture.digest]
+        if picture in self._cache:
+            self._cache.move_to_end(picture)
+            return self._cache[picture]
         data: Any = await self._redis.get(names.image(picture.digest))
         if data is None:
             raise BadImage("the picture has expired before the model could see it: send it again")
-        pixels = self._cache[picture.digest] = await asyncio.to_thread(decode, data)
+        pixels = await asyncio.to_thread(decode, data, picture.max_side)
+        self._cache[picture] = pixels
         while len(self._cache) > CACHED:
             self._cache.popitem(last=False)
         return pixels
 
 
-def _content(
-    part: Part, stored: dict[str, Pixels], taken: dict[CameraFrames, list[Frame]]
-) -> list[str | Pixels]:
-    match part:
-        case StoredPicture():
-            return [stored[part.digest]]
-        case CameraFrames():
-            return [frame.pixels for frame in taken[part]]
-        case _:
-            return [part.text]
+def _full(wanted: CameraFrames) -> CameraFrames:
+    """The same frames at any size are taken once."""
+    return msgspec.structs.replace(wanted, max_side=0) if wanted.max_side else wanted
+
+
+def _turns(
+    messages: Sequence[Message],
+    stored: Mapping[StoredPicture, Pixels],
+    taken: Mapping[CameraFrames, Sequence[Frame]],
+) -> list[Turn]:
+    """Blocks while frames are made smaller."""
+
+    def content(part: Part) -> Sequence[str | Pixels]:
+        match part:
+            case StoredPicture():
+                return (stored[part],)
+            case CameraFrames():
+                return [shrunk(frame.pixels, part.max_side) for frame in taken[_full(part)]]
+            case _:
+                return (part.text,)
+
+    return [
+        Turn(m.role, tuple(c for part in m.parts for c in content(part)), m.calls, m.call_id)
+        for m in messages
+    ]
 
 
 def used(frames: Sequence[Frame]) -> tuple[FrameUsed, ...]:

@@ -22,6 +22,7 @@ from bus.jpeg import encode_jpeg
 from bus.messages import (
     CameraFrames,
     Chat,
+    Delta,
     Failed,
     Finished,
     Job,
@@ -32,10 +33,13 @@ from bus.messages import (
 )
 from bus.queue import Claimed, JobQueue
 from bus.redis import translated
+from inference.abilities import check
+from inference.answers import answers
 from inference.engine import Engine, EngineLost, Pixels
 from inference.judging import judge, looks
 from inference.outbox import Outbox
 from inference.pictures import PictureReader, used
+from inference.scale import shrunk
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +59,13 @@ class Attempt:
         self.first_token: float | None = None
         task = claimed.job.task
         self.outbox = Outbox(
-            lambda first, delta: queue.reply(claimed, number, first, (delta,)),
+            lambda first, deltas: queue.reply(claimed, number, first, deltas),
             streamed=isinstance(task, Chat) and task.stream,
         )
 
-    def put(self, text: str) -> None:
+    def put(self, delta: Delta) -> None:
         self.first_token = self.first_token or monotonic()
-        self.outbox.put(text)
+        self.outbox.put(delta)
 
     def timings(self) -> Timings:
         """Of an attempt whose engine is done now."""
@@ -188,16 +192,13 @@ class Worker:
             return Failed("internal", "the worker failed unexpectedly")
 
     async def _chat(self, attempt: Attempt, task: Chat) -> Finished:
+        check(self.engine.abilities, task.sampling)
         async with translated():
             turns, frames = await self.pictures.turns(task.messages)
         attempt.engine_began = monotonic()
         about = used(frames)
-        async with aclosing(self.engine.generate(turns, task.sampling)) as events:
-            async for event in events:
-                if isinstance(event, Finished):
-                    return msgspec.structs.replace(event, frames=about, timings=attempt.timings())
-                attempt.put(event.text)
-        raise EngineError("the engine stopped in the middle of its answer")
+        last = await answers(self.engine, turns, task, attempt.put)
+        return msgspec.structs.replace(last, frames=about, timings=attempt.timings())
 
     async def _judge(self, attempt: Attempt, task: Judge) -> Judged:
         wanted = task.frames
@@ -205,7 +206,8 @@ class Worker:
             wanted = CameraFrames(wanted.camera)
         async with translated():
             frames = await self.pictures.recent(wanted, task.max_age_s)
-        seen = looks([frame.pixels for frame in frames], task.questions)
+        pictures = [shrunk(frame.pixels, task.frames.max_side) for frame in frames]
+        seen = looks(pictures, task.questions)
         attempt.engine_began = monotonic()
         about = used(frames)
         found = await judge(self.engine, seen)

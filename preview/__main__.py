@@ -12,6 +12,7 @@ from bus import names
 from bus.answers import Answers
 from bus.cameras import Cameras
 from bus.heartbeat import beat
+from bus.keys import Keys, keys_for
 from bus.process import run
 from bus.redis import open_redis
 from bus.standings import Standings
@@ -28,6 +29,7 @@ REDIS_PATIENCE_S = 4.0  # a player that asks for a camera waits as long
 
 
 async def main(settings: PreviewSettings, stop: asyncio.Event) -> None:
+    keys = _keys(settings)
     cv2.setNumThreads(1)  # each path has its own thread already
     width, height = parse_size(settings.preview_size)
     film = Film(width, height, settings.preview_fps, settings.preview_kbps)
@@ -41,7 +43,7 @@ async def main(settings: PreviewSettings, stop: asyncio.Event) -> None:
         )
         server: Server | None = None
         if settings.preview_port:
-            house = House(programs, video, settings.login)
+            house = House(programs, video, settings.login, keys)
             server = await stack.enter_async_context(
                 open_server(
                     house, settings.preview_host, settings.preview_port, settings.preview_clients
@@ -60,6 +62,14 @@ async def main(settings: PreviewSettings, stop: asyncio.Event) -> None:
         pushes = Pushes(settings.preview_push_url, redis, programs, video)
         await stack.enter_async_context(background(alive, pushes.run()))
         await stop.wait()
+
+
+def _keys(settings: PreviewSettings) -> Keys | None:
+    """None where nobody listens, or a login of its own is asked for and there are no keys."""
+    named = settings.api_keys or settings.api_keys_file
+    if not settings.preview_port or (settings.login and not named):
+        return None
+    return keys_for(settings, settings.preview_host)
 
 
 if __name__ == "__main__":

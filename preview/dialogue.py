@@ -8,6 +8,7 @@ from functools import partial
 from time import monotonic
 from typing import Protocol
 
+from bus.keys import Keys
 from preview import digest
 from preview.outlets import DatagramOutlet, Outlet
 from preview.program import Programs
@@ -40,6 +41,7 @@ class House:
     programs: Programs
     video: Video
     login: digest.Login | None
+    keys: Keys | None = None  # each is a password too, with any user name
     timeout_s: float = 60.0  # without a sign of life
     request_s: float = 10.0  # for a request to come whole, and for the first one
 
@@ -104,12 +106,16 @@ class Dialogue:
         return await self._acts[request.method](request)
 
     def _check_login(self, request: Request) -> None:
-        login, given = self._house.login, request.headers.get("authorization", "")
-        if login is None or digest.is_right(given, request.method, login, self._nonce):
+        house, given = self._house, request.headers.get("authorization", "")
+        if not house.login and not house.keys:
+            return
+        if house.login and digest.is_right(given, request.method, house.login, self._nonce):
+            return
+        if house.keys and digest.knows_key(given, request.method, house.keys, self._nonce):
             return
         asked = digest.fields(given).get("nonce")
         stale = asked is not None and asked != self._nonce  # it was another connection's
-        self._wrong += asked == self._nonce
+        self._wrong += asked == self._nonce or bool(given and asked is None)
         ask = {"WWW-Authenticate": digest.challenge(self._nonce, stale=stale)}
         raise RtspError(401, ask, fatal=self._wrong >= WRONG_LOGINS)
 

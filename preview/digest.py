@@ -5,9 +5,12 @@ A nonce belongs to one connection, so an answer that was overheard opens no othe
 """
 
 import base64
+import binascii
 import hashlib
 import hmac
 import re
+
+from bus.keys import Keys
 
 REALM = "Lookout"
 
@@ -44,6 +47,28 @@ def is_right(header: str, method: str, login: Login, nonce: str) -> bool:
         for one, other in zip(named, expected, strict=True)
     ]
     return all(same)
+
+
+def knows_key(header: str, method: str, keys: Keys, nonce: str) -> bool:
+    """
+    Whether *header* proves that its sender knows one of *keys*; the user may have any name.
+
+    Who sends it unasked may do so in the open (`Basic`), as to the HTTP API.
+    """
+    scheme, _, rest = header.strip().partition(" ")
+    if scheme.lower() == "basic":
+        return keys.owner(_password(rest)) is not None
+    user = fields(header).get("username", "")
+    right = [is_right(header, method, (user, key.secret), nonce) for key in keys.all]
+    return any(right)
+
+
+def _password(encoded: str) -> str:
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return ""
+    return text.partition(":")[2]
 
 
 def response(login: Login, realm: str, nonce: str, what: str, kind: str = "md5") -> str:

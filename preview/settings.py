@@ -7,12 +7,12 @@ from urllib.parse import urlsplit
 from msgspec import Meta
 
 from bus.errors import BadSettings
-from bus.settings import BusSettings
+from bus.keys import KeySettings
 
 SMALLEST, LARGEST = 160, 3840  # pixels of a side
 
 
-class PreviewSettings(BusSettings, frozen=True, kw_only=True):
+class PreviewSettings(KeySettings, frozen=True, kw_only=True):
     preview_host: str = "127.0.0.1"
     preview_port: Annotated[int, Meta(ge=0, le=65535)] = 5011  # of RTSP; 0: none
     preview_size: str = "1280x720"  # of every picture, whatever the camera's

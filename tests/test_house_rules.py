@@ -14,7 +14,7 @@ FILES = sorted(file for name in PACKAGES for file in (ROOT / name).rglob("*.py")
 PURE = (
     *("bus/messages.py", "bus/names.py", "bus/errors.py", "bus/alerts.py", "bus/rules.py"),
     *("bus/schedule.py", "alerts/trigger.py", "alerts/pace.py", "alerts/events.py"),
-    *("api/schemas.py", "api/answers.py", "capture/share.py"),
+    *("api/schemas.py", "api/chat_request.py", "api/answers.py", "capture/share.py"),
 )
 DOCS = sorted(
     [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").rglob("*.md")]

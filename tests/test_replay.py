@@ -294,7 +294,7 @@ def test_a_report_can_be_read_by_itself(film: Path, tmp_path: Path) -> None:
         (["{film}", "--rule", "x", "--labels", "{csv}"], 2, "label 1: there is no rule 'dog'"),
         (["{film}", "--rule", "x", "--start", "noon"], 2, "write a time such as"),
         (["{film}", "--rule", "x", "--out", "{text}"], 2, "--out"),
-        (["{film}", "--rule", "x", "--model", "magic:"], 2, "unknown engine 'magic'"),
+        (["{film}", "--rule", "x", "--model", "magic:"], 2, "does not begin with an engine"),
         (["nowhere.mp4", "--rule", "x"], 1, "nowhere.mp4: no such file"),
         (["{text}", "--rule", "x"], 1, "not a video or picture"),
         (["{mka}", "--rule", "x"], 1, "there is no video in it"),

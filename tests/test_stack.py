@@ -211,7 +211,7 @@ def up_command(folder: Path, *more: str) -> list[str]:
 @pytest.mark.parametrize(
     ("more", "env", "reason"),
     [
-        (["--model", "nonsense:"], {}, "unknown engine 'nonsense'"),
+        (["--model", "nonsense:"], {}, "does not begin with an engine"),
         (["--model", "echo:?slots=many"], {}, "slots"),
         (["--model", "openvino:/nowhere"], {}, "/nowhere"),
         (["--camera", "front"], {}, "front: write id=url"),

@@ -11,6 +11,10 @@ from typing import Any
 
 import httpx
 
+from compose.client import RefusedError, reason, talk
+
+PATIENCE = httpx.Timeout(180, connect=5)
+
 
 def run(options: argparse.Namespace) -> int:
     body = {
@@ -26,20 +30,13 @@ def run(options: argparse.Namespace) -> int:
             }
         ],
     }
-    try:
-        for event in _events(f"{options.server}/v1/chat/completions", body):
-            _show(event)
-    except httpx.ConnectError:
-        return _fail(f"nothing answers at {options.server}: start it with `lookout up`")
-    except httpx.HTTPError as error:
-        return _fail(f"the connection broke: {error}")
-    except RefusedError as error:
-        return _fail(str(error))
+    return talk(options, lambda http: _ask(http, body))
+
+
+def _ask(http: httpx.Client, body: object) -> int:
+    for event in _events(http, body):
+        _show(event)
     return 0
-
-
-class RefusedError(Exception):
-    """The server said no, and why."""
 
 
 def _url(text: str) -> str:
@@ -51,24 +48,17 @@ def _url(text: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _events(url: str, body: object) -> Iterator[dict[str, Any]]:
-    timeout = httpx.Timeout(180, connect=5)
-    with httpx.stream("POST", url, json=body, timeout=timeout, trust_env=False) as answer:
-        if answer.status_code != 200:
-            raise RefusedError(_reason(answer.read(), answer.status_code))
+def _events(http: httpx.Client, body: object) -> Iterator[dict[str, Any]]:
+    with http.stream("POST", "/v1/chat/completions", json=body, timeout=PATIENCE) as answer:
+        if answer.status_code != httpx.codes.OK:
+            answer.read()
+            raise RefusedError(reason(answer))
         for line in answer.iter_lines():
             if line.startswith("data: {"):
                 event: dict[str, Any] = json.loads(line.removeprefix("data: "))
                 if "error" in event:
                     raise RefusedError(event["error"]["message"])
                 yield event
-
-
-def _reason(body: bytes, status: int) -> str:
-    try:
-        return str(json.loads(body)["error"]["message"])
-    except (ValueError, LookupError, TypeError):
-        return f"the server answered {status}"
 
 
 def _show(event: dict[str, Any]) -> None:
@@ -81,8 +71,3 @@ def _show(event: dict[str, Any]) -> None:
             f"(camera {frame['camera']}, frame {frame['seq']}, {frame['age_ms']:.0f} ms old)\n"
         )
     sys.stdout.flush()
-
-
-def _fail(reason: str) -> int:
-    sys.stderr.write(f"lookout: {reason}\n")
-    return 1

@@ -7,6 +7,7 @@ the frame of each answer showed is known from the script, by the frame's number.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ from compose.quiz import QUESTIONS, Question
 CAMERA = "demo:?speed=3"
 FILM = film_of(CAMERA)
 PREVIEW_FRAMES = 30
+# Of its own, for a minute: whatever the settings say, only this machine asks it, without a key.
+ALONE = {"LOOKOUT_AUTH": "off", "LOOKOUT_PREVIEW_HOST": "127.0.0.1"}
 RULE = {"id": "fire", "question": "Is there a fire?", "every_s": 0.3, "refresh_s": 2}
 
 
@@ -63,7 +66,8 @@ def _stack(folder: Path) -> Iterator[tuple[str, str]]:
     """The address of a stack that runs as long as the block, and of its preview."""
     server, player = f"http://127.0.0.1:{free_port()}", f"rtsp://127.0.0.1:{free_port()}/out"
     command = [
-        *(sys.executable, "-m", "lookout", "up", "--port", server.rpartition(":")[2]),
+        *(sys.executable, "-m", "lookout", "up", "--host", "127.0.0.1"),
+        *("--port", server.rpartition(":")[2]),
         *("--data-dir", str(folder / "data"), "--run-dir", str(folder / "run")),
         *("--camera", f"demo={CAMERA}"),
         *("--preview-port", player.rpartition(":")[2].removesuffix("/out")),
@@ -72,7 +76,9 @@ def _stack(folder: Path) -> Iterator[tuple[str, str]]:
     _say("starting Valkey, capture, inference, alerts, preview and api …\n")
     with (
         log.open("w") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        subprocess.Popen(
+            command, env={**os.environ, **ALONE}, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
     ):
         try:
             if not (process.stdout and process.stdout.readline().startswith("ready")):

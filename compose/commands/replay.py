@@ -66,7 +66,7 @@ def _model(options: argparse.Namespace) -> str:
 def _score_again(options: argparse.Namespace) -> int:
     given = options.rule or options.rules
     rules = load_rules(options.rule, options.rules, options.set, EVERY) if given else ()
-    marked, model = list(marked_alerts(options.feedback)), _model(options)
+    marked, model = list(marked_alerts(options.feedback, options.key)), _model(options)
 
     async def scored() -> list[Feedback]:
         async with engine_module(model).open(model) as engine:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from bus.rules import EVERY
+from compose.client import found, say, talk
 
 RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 ANSWER_S = 180.0
@@ -16,25 +17,17 @@ ANSWER_S = 180.0
 
 def run(options: argparse.Namespace) -> int:
     actions = {"list": _list, "add": _add, "rm": _remove, "test": _test}
-    try:
-        with httpx.Client(base_url=options.server, timeout=30, trust_env=False) as http:
-            return actions[options.action](http, options)
-    except httpx.ConnectError:
-        return _fail(f"nothing answers at {options.server}: start it with `lookout up`")
-    except httpx.HTTPStatusError as error:
-        return _fail(_reason(error.response))
-    except httpx.HTTPError as error:
-        return _fail(f"the connection broke: {error}")
+    return talk(options, lambda http: actions[options.action](http, options))
 
 
 def _list(http: httpx.Client, options: argparse.Namespace) -> int:
-    found = _read(http.get("/v1/rules"))["data"]
-    for rule in found:
-        _say(_line(rule))
+    rules = found(http.get("/v1/rules"))["data"]
+    for rule in rules:
+        say(_line(rule))
         for standing in rule["standings"]:
-            _say(f"  {_standing(standing)}")
-    if not found:
-        _say('no rules: add one with `lookout rules add "Is there a person?"`')
+            say(f"  {_standing(standing)}")
+    if not rules:
+        say('no rules: add one with `lookout rules add "Is there a person?"`')
     return 0
 
 
@@ -60,8 +53,8 @@ def _add(http: httpx.Client, options: argparse.Namespace) -> int:
     body = {**given, "question": options.question, "cameras": options.camera or [EVERY]}
     if options.zone:
         body["zones"] = dict(map(_zone, options.zone))
-    rule = _read(http.post("/v1/rules", json=body))
-    _say(_line(rule))
+    rule = found(http.post("/v1/rules", json=body))
+    say(_line(rule))
     for warning in rule["warnings"]:
         sys.stderr.write(f"lookout: {warning}\n")
     return 0
@@ -69,9 +62,9 @@ def _add(http: httpx.Client, options: argparse.Namespace) -> int:
 
 def _zone(text: str) -> tuple[str, object]:
     """`front=0,0 1,0 1,0.5` or, for every camera, `0,0 1,0 1,0.5`; the stack checks the rest."""
-    camera, found, points = text.rpartition("=")
+    camera, equals, points = text.rpartition("=")
     polygon = [[_number(number) for number in point.split(",")] for point in points.split()]
-    return (camera if found else EVERY), {"polygon": polygon}
+    return (camera if equals else EVERY), {"polygon": polygon}
 
 
 def _number(text: str) -> float | str:
@@ -82,8 +75,8 @@ def _number(text: str) -> float | str:
 
 
 def _remove(http: httpx.Client, options: argparse.Namespace) -> int:
-    _read(http.delete(f"/v1/rules/{quote(options.id, safe='')}"))
-    _say(f"{options.id} is removed")
+    found(http.delete(f"/v1/rules/{quote(options.id, safe='')}"))
+    say(f"{options.id} is removed")
     return 0
 
 
@@ -95,11 +88,11 @@ def _test(http: httpx.Client, options: argparse.Namespace) -> int:
         {"type": "text", "text": _question(rule) if rule else options.rule},
     ]
     body = {"messages": [{"role": "user", "content": content}], "model": rule and rule["model"]}
-    answer = _read(http.post("/v1/chat/completions", json=body, timeout=ANSWER_S))
-    _say(answer["choices"][0]["message"]["content"])
+    answer = found(http.post("/v1/chat/completions", json=body, timeout=ANSWER_S))
+    say(answer["choices"][0]["message"]["content"])
     for standing in rule["standings"] if rule else ():
         if standing["camera"] == options.camera:
-            _say(_standing(standing))
+            say(_standing(standing))
     return 0
 
 
@@ -108,31 +101,9 @@ def _rule(http: httpx.Client, text: str) -> dict[str, Any] | None:
     if not RULE_ID.fullmatch(text):
         return None
     answer = http.get(f"/v1/rules/{text}")
-    return None if answer.status_code == 404 else _read(answer)
+    return None if answer.status_code == 404 else found(answer)
 
 
 def _question(rule: dict[str, Any]) -> str:
     prompt, question = str(rule["prompt"]), str(rule["question"])
     return prompt.replace("{question}", question) or question
-
-
-def _read(answer: httpx.Response) -> dict[str, Any]:
-    found: dict[str, Any] = answer.raise_for_status().json()
-    return found
-
-
-def _reason(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, LookupError, TypeError):
-        return f"the server answered {answer.status_code}"
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def _fail(reason: str) -> int:
-    sys.stderr.write(f"lookout: {reason}\n")
-    return 1

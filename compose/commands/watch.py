@@ -10,6 +10,9 @@ from typing import Any
 
 import httpx
 
+from bus.errors import BadSettings
+from compose.client import fail, open_client, reason
+
 QUIET_S = 40.0  # the server says something every 15 s
 AGAIN_S = 1.0
 
@@ -19,7 +22,7 @@ def run(options: argparse.Namespace) -> int:
     since, answered = options.since, False
     while True:
         try:
-            for place, event in _events(options.server, since):
+            for place, event in _events(options, since):
                 since, answered = place or since, True
                 if event:
                     _show(event, options.json)
@@ -27,19 +30,25 @@ def run(options: argparse.Namespace) -> int:
             return 0
         except httpx.HTTPStatusError as error:
             if not answered:
-                return _fail(_reason(error.response))
+                return fail(reason(error.response))
         except httpx.HTTPError:
             if not answered:
-                return _fail(f"nothing answers at {options.server}: start it with `lookout up`")
+                return fail(f"nothing answers at {options.server}: start it with `lookout up`")
+        except BadSettings as error:
+            return fail(str(error))
         time.sleep(AGAIN_S)
 
 
-def _events(server: str, since: str | None) -> Iterator[tuple[str | None, dict[str, Any] | None]]:
+def _events(
+    options: argparse.Namespace, since: str | None
+) -> Iterator[tuple[str | None, dict[str, Any] | None]]:
     """Events and their places in the log; first None, once connected."""
     headers = {"Last-Event-ID": since} if since else {}
     timeout = httpx.Timeout(5, read=QUIET_S)
-    url = f"{server}/v1/alerts/stream"
-    with httpx.stream("GET", url, headers=headers, timeout=timeout, trust_env=False) as answer:
+    with (
+        open_client(options.server, options.key, timeout) as http,
+        http.stream("GET", "/v1/alerts/stream", headers=headers) as answer,
+    ):
         if answer.is_error:
             answer.read()
             answer.raise_for_status()
@@ -64,15 +73,3 @@ def _line(event: dict[str, Any]) -> str:
         score = "" if event.get("score") is None else f"  P(yes) {event['score']:.2f}"
         what = event.get("description") or rule["question"] + score
     return f"{at}  {event['type']:<11} {event['camera']:<16} {what}".rstrip()
-
-
-def _reason(answer: httpx.Response) -> str:
-    try:
-        return str(answer.json()["error"]["message"])
-    except (ValueError, LookupError, TypeError):
-        return f"the server answered {answer.status_code}"
-
-
-def _fail(reason: str) -> int:
-    sys.stderr.write(f"lookout: {reason}\n")
-    return 1

@@ -11,6 +11,7 @@ from bus.alerts import Alert
 from bus.errors import Unavailable
 from bus.jpeg import Pixels, decode_jpeg
 from bus.rules import Rule, parse_rule
+from compose.client import open_client, reason
 from compose.replay.playing import question_of
 from compose.replay.thresholds import Suggestion, by_answers
 from inference.engine import Engine
@@ -38,10 +39,10 @@ class Feedback:
     suggestion: Suggestion | None
 
 
-def marked_alerts(url: str) -> Iterator[Marked]:
+def marked_alerts(url: str, key: str | None = None) -> Iterator[Marked]:
     """Raise `Unavailable` when the server gives none; alerts without a picture are left out."""
     try:
-        with httpx.Client(base_url=url.rstrip("/"), timeout=30, trust_env=False) as client:
+        with open_client(url.rstrip("/"), key) as client:
             for found in _pages(client):
                 alert = _alert(found)
                 if alert.correct is not None and (picture := _picture(client, alert)) is not None:
@@ -50,6 +51,8 @@ def marked_alerts(url: str) -> Iterator[Marked]:
                     yield Marked(*about, alert.correct, picture)
     except httpx.ConnectError as error:
         raise Unavailable(f"nothing answers at {url}: start it with `lookout up`") from error
+    except httpx.HTTPStatusError as error:
+        raise Unavailable(f"{url}: {reason(error.response)}") from error
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise Unavailable(f"{url}: {error}") from error
     except (ValueError, LookupError, TypeError, msgspec.ValidationError) as error:

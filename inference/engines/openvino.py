@@ -13,16 +13,20 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from bus.errors import BadJob, EngineError
+from bus.errors import BadJob, EngineError, Unsupported
 from bus.messages import Delta, Failed, Finished, Judged, Sampling
-from inference.engine import Engine, Judgement, Pixels, Turn
+from inference.engine import Ability, Engine, Judgement, Pixels, Turn
 from inference.ov.link import Link, open_link
 from inference.ov.settings import Settings, parse
 from inference.ov.wire import Command, Generate, Judge, Outcome, split
+from inference.scale import resized, shrunk
 from inference.supervised import Kept, kept
+
+NO_TOOLS = (
+    "the engine of this model calls no functions: leave `tool_calls` and messages of tools out"
+)
 
 
 def identify(url: str) -> str:
@@ -46,18 +50,32 @@ class OpenVinoEngine:
         return self.settings.query.slots
 
     @property
+    def abilities(self) -> frozenset[Ability]:
+        """From Python, OpenVINO says nothing of the tokens that it has not chosen."""
+        return frozenset(("logprobs", "json", "json_schema"))
+
+    @property
     def judges_series(self) -> bool:
         return not self.settings.card.single_picture
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling
     ) -> AsyncGenerator[Delta | Finished]:
-        """Honours all of `Sampling`. The end token counts as one of the completion's tokens."""
+        """
+        Honours all of `Sampling` that its abilities allow.
+
+        The end token counts as one of the completion's tokens.
+        """
+        if any(turn.role == "tool" or turn.calls for turn in turns):
+            raise Unsupported(NO_TOOLS, param="messages")
         said, pictures = split(self._as_learned(turns))
         async with aclosing(self._ask(Generate(said, sampling), pictures)) as outcomes:
             async for outcome in outcomes:
-                if isinstance(outcome, Finished) or (isinstance(outcome, Delta) and outcome.text):
-                    yield outcome
+                match outcome:
+                    case Finished():
+                        yield outcome
+                    case Delta() if outcome.text or outcome.scores:
+                        yield outcome
 
     async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> Judgement:
         """
@@ -115,11 +133,6 @@ def _texts_of(turn: Turn) -> tuple[str, ...]:
 
 def fit(picture: Pixels, settings: Settings) -> Pixels:
     """*picture* at the size that the model wants; less data then goes to the child."""
-    height, width = picture.shape[:2]
-    size = settings.card.size
-    if settings.card.fit != "squash" or not size:
-        scale = min(1.0, settings.query.max_side / max(height, width))
-        size = max(1, round(width * scale)), max(1, round(height * scale))
-    if size == (width, height):
-        return picture
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    if settings.card.fit == "squash" and settings.card.size:
+        return resized(picture, settings.card.size)
+    return shrunk(picture, settings.query.max_side)

@@ -1,7 +1,7 @@
 """Chats on the pipeline: tokens become text, and each chat ends exactly once."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from time import monotonic
 from typing import Literal
@@ -12,6 +12,9 @@ from bus.errors import BadJob, EngineError
 from bus.messages import Delta, Failed, Finished, Sampling
 from inference.engine import Pixels
 from inference.ov.pipeline import Handle, Pipeline, prompt_tokens
+from inference.ov.schema import to_grammar
+from inference.ov.scores import Scores
+from inference.ov.settings import Card
 from inference.ov.wire import Event, Generate, Outcome
 from inference.text import Detokenizer, StopStrings
 
@@ -24,7 +27,8 @@ OUT_OF_MEMORY = Failed.of(
 class Chat:
     """One running request. Once `ending` is known, it is free after the next step."""
 
-    def __init__(self, handle: Handle, sampling: Sampling) -> None:
+    def __init__(self, handle: Handle, sampling: Sampling, words: Mapping[int, bytes]) -> None:
+        """*words*: the bytes of each token, if how likely they are shall be told."""
         self.handle = handle
         self.words = Detokenizer()
         self.count = 0  # tokens generated, the end token included
@@ -33,6 +37,8 @@ class Chat:
         self.free = False
         self._sampling = sampling
         self._stops = StopStrings(sampling.stop)
+        self._bytes = words
+        self._scores = Scores()
 
     @property
     def out_of_memory(self) -> bool:
@@ -48,9 +54,11 @@ class Chat:
         while not self.ending and self.handle.can_read():
             for output in self.handle.read().values():
                 self._take(output.generated_ids, output.finish_reason)
+                if self._bytes:
+                    self._weigh(output.generated_ids, output.generated_log_probs)
 
-    def show(self, decoded: str) -> str:
-        """The text that may be sent now, *decoded* being that of the window."""
+    def show(self, decoded: str) -> Delta:
+        """What may be sent now, *decoded* being the text of the window."""
         text = self.words.read(decoded)
         self.shown = self.count
         if self.count >= self._sampling.min_tokens:
@@ -59,7 +67,8 @@ class Chat:
             self.end("stop")
         elif self.ending:
             text += self._stops.rest()
-        return text
+            return Delta(text, scores=self._scores.read(text) + self._scores.rest())
+        return Delta(text, scores=self._scores.read(text))
 
     def end(self, how: Literal["stop", "length"]) -> None:
         self.ending = how
@@ -76,6 +85,13 @@ class Chat:
         elif self.count >= self._sampling.max_tokens:
             self.end("length")
 
+    def _weigh(self, tokens: Sequence[int], logprobs: Sequence[float]) -> None:
+        """Note how likely the tokens were; the end token is not told."""
+        if self.free and self.ending == "stop":
+            tokens = tokens[:-1]
+        for token, logprob in zip(tokens, logprobs, strict=False):
+            self._scores.add(self._bytes.get(token, b""), logprob)
+
 
 class Chats:
     def __init__(self, pipeline: Pipeline) -> None:
@@ -84,10 +100,12 @@ class Chats:
         self._next_s = 0.0
 
     def start(self, number: int, command: Generate, pictures: Sequence[Pixels]) -> None:
-        config = configure(command.sampling)
+        sampling = command.sampling
+        config = configure(sampling, self._pipeline.card)
         prompt = self._pipeline.prompt(command.turns)
         handle = self._pipeline.add(prompt, pictures, config)
-        self._chats[number] = Chat(handle, command.sampling)
+        words = {} if sampling.logprobs is None else self._pipeline.words
+        self._chats[number] = Chat(handle, sampling, words)
 
     def drop(self, number: int) -> None:
         """Forget a chat; without its handle it is gone after the next step."""
@@ -104,9 +122,9 @@ class Chats:
         texts = self._pipeline.texts([chat.words.window for chat in due.values()])
         for (number, chat), decoded in zip(due.items(), texts, strict=True):
             first = not chat.shown
-            text = chat.show(decoded)
-            if text or first:  # the first token is news even without text
-                yield Event(number, Delta(text))
+            delta = chat.show(decoded)
+            if delta.text or delta.scores or first:  # the first token is news even without text
+                yield Event(number, delta)
             if chat.free:
                 yield self._close(number)
 
@@ -131,18 +149,24 @@ class Chats:
         return Finished(chat.ending, prompt_tokens(chat.handle), chat.count)
 
 
-def configure(sampling: Sampling) -> genai.GenerationConfig:
+def configure(sampling: Sampling, card: Card) -> genai.GenerationConfig:
     """
     *sampling* in OpenVINO's words. It is greedy without a temperature, or with 0.
 
     `max_tokens` is not among them: the limit given is the model's context, so that a
     prompt which fits is answered with as many tokens as fit, and `Chat` stops earlier.
+    A format ends where its JSON is complete, also before `min_tokens`.
     """
     _check(sampling)
     config = genai.GenerationConfig()
     config.min_new_tokens = sampling.min_tokens
     config.presence_penalty = sampling.presence_penalty
     config.frequency_penalty = sampling.frequency_penalty
+    if sampling.logprobs is not None:
+        config.logprobs = 1
+    if sampling.format:
+        grammar = to_grammar(sampling.format, card.longest_string, card.longest_list)
+        config.structured_output_config = genai.StructuredOutputConfig(grammar=grammar)
     if sampling.temperature and sampling.top_p != 0:
         config.do_sample = True
         config.temperature = sampling.temperature

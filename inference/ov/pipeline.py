@@ -3,6 +3,7 @@
 import itertools
 import warnings
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import openvino as ov
@@ -11,6 +12,7 @@ import openvino_genai as genai
 from bus.errors import BadJob, BadSettings, ContextTooLong, EngineError
 from inference.engine import Pixels
 from inference.ov.prompt import build, tag
+from inference.ov.scores import token_bytes
 from inference.ov.settings import Settings
 from inference.ov.wire import Said
 
@@ -44,6 +46,11 @@ class Pipeline:
         encoded = self._tokenizer.encode(text, add_special_tokens=special)
         ids: list[int] = encoded.input_ids.data.ravel().tolist()
         return ids
+
+    @cached_property
+    def words(self) -> dict[int, bytes]:
+        """The bytes of each token."""
+        return token_bytes(self._tokenizer.get_vocab())
 
     def texts(self, tokens: list[list[int]]) -> list[str]:
         """Decode several lists at once: ten cost little more than one."""

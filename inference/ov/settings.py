@@ -51,6 +51,8 @@ class Card(msgspec.Struct, frozen=True):
     single_picture: bool = False  # it learned from one picture at a time: judges the newest only
     blank_picture: bool = False  # it learned nothing without a picture: a grey one stands in
     judge_prompt: str = JUDGE_PROMPT
+    longest_string: int = 0  # characters of one in JSON, where the request sets no limit; 0: any
+    longest_list: int = 0  # items likewise: a small model does not find an end by itself
 
 
 class Config(msgspec.Struct, frozen=True):

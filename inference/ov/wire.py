@@ -21,7 +21,7 @@ Part = bytes | memoryview
 class Said(msgspec.Struct, frozen=True):
     """A turn in which a number stands for the picture of that index."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: tuple[str | int, ...]
 
 

@@ -1,5 +1,6 @@
 """A web server for pictures that does to its visitors what its paths say."""
 
+import gzip
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from tests.api.asking import GREEN, file_of, solid
 class Origin:
     port: int
     asked: list[str] = field(default_factory=list)  # paths, in order
+    logins: list[str | None] = field(default_factory=list)  # as the same visits brought them
     gone: threading.Event = field(default_factory=threading.Event)  # a visitor left early
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
@@ -38,6 +40,34 @@ def chunked(visit: BaseHTTPRequestHandler) -> None:
 
 def page(visit: BaseHTTPRequestHandler) -> None:
     send(visit, "image/png", b"<!doctype html><title>Please log in</title>")
+
+
+def text(visit: BaseHTTPRequestHandler) -> None:
+    """A picture that is called what it is not."""
+    send(visit, "text/plain", file_of(solid(GREEN)))
+
+
+def html(visit: BaseHTTPRequestHandler) -> None:
+    send(visit, "Text/HTML; charset=utf-8", b"<!doctype html><img src=cat.jpg>")
+
+
+def packed(visit: BaseHTTPRequestHandler) -> None:
+    """A picture of few bytes that would be many."""
+    data = gzip.compress(file_of(solid(GREEN)) + bytes(100 << 20), 1)
+    visit.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: GZip\r\n\r\n" + data)
+
+
+def private(visit: BaseHTTPRequestHandler) -> None:
+    """For `user` with the password `s3cret` only."""
+    if visit.headers.get("authorization") == "Basic dXNlcjpzM2NyZXQ=":
+        picture(visit)
+    else:
+        visit.send_error(401)
+
+
+def babble(visit: BaseHTTPRequestHandler) -> None:
+    """What it says instead of a status has no end."""
+    visit.wfile.write(b"HTTP/1.1 two hundred " + b"x" * 30_000 + b"\r\n\r\n")
 
 
 def missing(visit: BaseHTTPRequestHandler) -> None:
@@ -127,6 +157,7 @@ BEHAVIOURS: dict[str, Callable[[BaseHTTPRequestHandler], None]] = {
     for one in (
         *(picture, unlabelled, chunked, page, missing, away, relative, loop, drip, silent),
         *(short, long, huge, endless, headers, nonsense, length, hangs_up),
+        *(text, html, packed, private, babble),
     )
 }
 
@@ -137,6 +168,7 @@ def serving() -> Iterator[Origin]:
         def do_GET(self) -> None:
             path = urlsplit(self.path).path.strip("/")
             origin.asked.append(self.path.removeprefix("/"))
+            origin.logins.append(self.headers.get("authorization"))
             self.close_connection = True
             with suppress(ConnectionError):
                 BEHAVIOURS[path](self)

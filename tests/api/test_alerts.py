@@ -128,9 +128,13 @@ def test_an_alert_is_read_with_its_picture(served: Served) -> None:
 def test_a_picture_that_is_not_there_says_why(served: Served) -> None:
     served.keep(fired("a1"), CAPTURED)
     served.keep(msgspec.structs.replace(fired("a2"), snapshot=None), CAPTURED)
-    for alert, reason in (("a1", "expired"), ("a2", "attach_snapshot"), ("a3", "no alert 'a3'")):
+    for alert, code, reason in (
+        ("a1", "snapshot_not_found", "expired"),
+        ("a2", "snapshot_not_found", "attach_snapshot"),
+        ("a3", "alert_not_found", "no alert 'a3'"),
+    ):
         answer = served.http.get(f"/v1/alerts/{alert}/snapshot.jpg")
-        assert reason in refused(answer, 404, "not_found")
+        assert reason in refused(answer, 404, code)
 
 
 def test_what_its_owner_says_of_an_alert_is_kept(served: Served) -> None:
@@ -143,7 +147,8 @@ def test_what_its_owner_says_of_an_alert_is_kept(served: Served) -> None:
     assert served.http.post(path, json={"correct": None}).json()["correct"] is None
     ttl: Any = served.redis.ttl(names.alert("a1"))
     assert 0 < ttl <= 1000
-    refused(served.http.post("/v1/alerts/a9/feedback", json={"note": "?"}), 404, "not_found")
+    unknown = served.http.post("/v1/alerts/a9/feedback", json={"note": "?"})
+    refused(unknown, 404, "alert_not_found")
 
 
 @pytest.mark.parametrize(

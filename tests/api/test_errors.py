@@ -14,7 +14,9 @@ from tests.api.conftest import Tight, openai_client
 
 CLASSES: dict[int, type[openai.APIStatusError]] = {
     400: openai.BadRequestError,
+    401: openai.AuthenticationError,
     404: openai.NotFoundError,
+    408: openai.APIStatusError,
     409: openai.ConflictError,
     413: openai.APIStatusError,
     429: openai.RateLimitError,

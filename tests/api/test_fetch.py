@@ -2,17 +2,23 @@
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+import socket
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 
 import httpcore
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.fetch import Address, AllowList, GuardedNetwork
-from bus.errors import BadSettings
-from tests.api.asking import GREEN, ask, image, look, refused
+from api.addresses import Address, AllowList, GuardedNetwork
+from api.fetch import AT_ONCE, Fetched, Fetcher, open_fetcher
+from api.image_urls import AT_ONCE as OF_ONE_REQUEST
+from bus.errors import BadImage, BadSettings
+from tests.api.asking import GREEN, ask, image, look, refused, seen
 from tests.api.conftest import Tight
 from tests.api.origin import Origin
 
@@ -178,6 +184,10 @@ def test_a_redirect_to_nowhere_is_refused(tight: Tight, origin: Origin, to: str)
         ("short", "cannot be fetched"),
         ("headers", "cannot be fetched"),
         ("nonsense", "cannot be fetched"),
+        ("babble", "cannot be fetched"),
+        ("html", "sent text/html, which is no picture"),
+        ("packed", "packed as gzip"),
+        ("private", "401"),
         ("length", "cannot be fetched"),
         ("hangs_up", "cannot be fetched"),
         ("drip", "within 0.7 s"),
@@ -216,3 +226,160 @@ def test_a_password_in_the_url_is_not_told(tight: Tight, origin: Origin) -> None
     url = origin.url("missing", "user:s3cret@localhost")
     assert "s3cret" not in refused(ask(tight.http, image(url)), 400, "bad_image", PARAM)
     assert "s3cret" not in tight.logged()
+
+
+def fetched(*urls: str, size_bytes: int = 1 << 20) -> list[Fetched | BadImage]:
+    """What comes of fetching *urls* side by side, where this machine may be reached."""
+
+    async def one(fetcher: Fetcher, url: str) -> Fetched | BadImage:
+        try:
+            return await fetcher.get(url)
+        except BadImage as error:
+            return error
+
+    async def scenario() -> list[Fetched | BadImage]:
+        allow = AllowList(["127.0.0.0/8", "localhost"])
+        async with open_fetcher(allow, size_bytes, wait_s=5) as fetcher:
+            return await asyncio.gather(*(one(fetcher, url) for url in urls))
+
+    return asyncio.run(scenario())
+
+
+def test_a_name_and_a_password_are_shown_to_the_server_that_they_are_for(origin: Origin) -> None:
+    url = origin.url("private", "user:s3cret@127.0.0.1")
+    (picture,) = fetched(url)
+    assert isinstance(picture, Fetched)
+    assert picture.url == url
+    assert origin.logins[-1] == "Basic dXNlcjpzM2NyZXQ="
+    fetched(origin.url("picture"))
+    assert origin.logins[-1] is None
+
+
+@pytest.mark.parametrize("userinfo", ["user%40home:p%3Ass%2F", "us%C3%A9r:", "user", ":word"])
+def test_a_password_may_have_any_letters(origin: Origin, userinfo: str) -> None:
+    fetched(origin.url("picture", f"{userinfo}@127.0.0.1"))
+    parts = httpx.URL(f"http://{userinfo}@host/")
+    (sent,) = httpx.BasicAuth(parts.username, parts.password).auth_flow(httpx.Request("GET", parts))
+    assert origin.logins[-1] == sent.headers["authorization"]
+
+
+@pytest.mark.parametrize(
+    ("to", "logins"),
+    [
+        ("/private", 2),  # the same server
+        ("http://127.0.0.1:{port}/private", 2),
+        ("http://localhost:{port}/private", 1),  # another one
+        ("http://user:s3cret@localhost:{port}/private", 1),  # what a redirect writes is not ours
+        ("http://localhost:{port}/away?to=http://localhost:{port}/private", 1),
+    ],
+)
+def test_a_redirect_does_not_take_the_password_elsewhere(
+    origin: Origin, to: str, logins: int
+) -> None:
+    before = len(origin.logins)
+    to = to.format(port=origin.port)
+    (result,) = fetched(origin.url(f"away?to={to}", "user:s3cret@127.0.0.1"))
+    shown = [login for login in origin.logins[before:] if login]
+    assert len(shown) == logins
+    assert isinstance(result, Fetched) == (logins == 2)
+    assert "s3cret" not in str(result) or isinstance(result, Fetched)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:s3cret@127.0.0.1:9/",
+        "http://user:s3cret@no-such-host.invalid/",
+        "http://user:s3cret@[::1/",
+        "http://user:s3cret@127.0.0.1:99999/",
+        "http://user:s3cret@/",
+        "http://user:s3cret@a b/",
+        "http://user:s3cret/x@127.0.0.1:9/",
+        "http://user:s3cret#@127.0.0.1:9/",
+        "http://user:s3cret\n@127.0.0.1/",
+        "gopher://user:s3cret@127.0.0.1/",
+    ],
+)
+def test_no_error_repeats_a_password(url: str) -> None:
+    (error,) = fetched(url)
+    assert isinstance(error, BadImage)
+    assert "s3cret" not in str(error)
+
+
+def test_a_server_s_nonsense_is_not_repeated_at_length(origin: Origin) -> None:
+    for error in fetched(origin.url("babble"), origin.url("nonsense")):
+        assert len(str(error)) < 400
+
+
+def test_a_picture_may_be_called_a_text(origin: Origin) -> None:
+    (picture,) = fetched(origin.url("text"))
+    assert isinstance(picture, Fetched)
+    assert picture.data
+
+
+class Crowd:
+    """A server that answers nobody until *most* are there, and counts who waits."""
+
+    def __init__(self, most: int) -> None:
+        self.counts: list[int] = []  # how many were waiting as each one came
+        self._waiting, self._most = set[int](), most
+        self._full, self._overfull = threading.Event(), threading.Event()
+
+    def visit(self, connection: socket.socket) -> None:
+        with connection:
+            connection.recv(4096)
+            self._waiting.add(connection.fileno())
+            self.counts.append(len(self._waiting))
+            if len(self.counts) >= self._most:
+                self._full.set()
+            if len(self._waiting) > self._most:
+                self._overfull.set()
+            self._full.wait(30)
+            self._overfull.wait(0.2)  # for one that must not come
+            self._waiting.discard(connection.fileno())
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+
+
+@contextmanager
+def crowded(most: int) -> Iterator[tuple[str, Crowd]]:
+    crowd = Crowd(most)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=crowd.visit, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as server:
+        serving = threading.Thread(target=serve)
+        serving.start()
+        try:
+            yield f"http://127.0.0.1:{server.getsockname()[1]}/", crowd
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            serving.join()
+
+
+def test_a_process_has_only_so_many_pictures_under_way() -> None:
+    with crowded(AT_ONCE) as (url, crowd):
+        results = fetched(*(f"{url}{number}" for number in range(AT_ONCE + 20)))
+        assert [result for result in results if isinstance(result, BadImage)] == []
+        assert len(crowd.counts) == AT_ONCE + 20
+        assert max(crowd.counts) == AT_ONCE
+
+
+def test_one_request_has_fewer_of_them_under_way(lookout: httpx.Client) -> None:
+    with crowded(OF_ONE_REQUEST) as (url, crowd):
+        urls = [f"{url}{number}" for number in range(OF_ONE_REQUEST + 4)]
+        answer = ask(lookout, *map(image, urls))
+        assert answer.json()["error"]["code"] == "bad_image"  # what they sent is none
+        assert max(crowd.counts) == OF_ONE_REQUEST
+
+
+def test_a_picture_that_stands_in_a_request_twice_is_fetched_once(
+    lookout: httpx.Client, origin: Origin
+) -> None:
+    url = origin.url("picture?twice")
+    answer = ask(lookout, *[image(url)] * 5, image(origin.url("picture?other")))
+    assert [picture.colour for picture in seen(answer)] == [GREEN] * 6
+    assert origin.asked.count("picture?twice") == 1

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from pydantic import ValidationError
 
 from api.errors import path
-from api.schemas import ChatRequest
+from api.chat_request import ChatRequest
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

@@ -34,7 +34,7 @@ from bus.queue import JobQueue
 from bus.redis import open_redis
 from bus.subscriber import open_subscriber
 from bus.tasks import background
-from inference.engine import Engine, Judgement, Pixels, Turn
+from inference.engine import Ability, Engine, Judgement, Pixels, Turn
 from inference.pictures import PictureReader
 from inference.worker import Worker
 
@@ -46,6 +46,7 @@ class Behaviour:
 
     slots = 2
     judges_series = True
+    abilities = frozenset[Ability]()
 
     async def generate(
         self, turns: Sequence[Turn], sampling: Sampling
@@ -69,14 +70,19 @@ class Desk:
         self, *parts: Part, wait_s: float = 20.0, stream: bool = False
     ) -> tuple[str, Finished]:
         chat = Chat((Message("user", parts or (Text("hello"),)),), Sampling(), stream)
-        text = ""
+        deltas, last = await self.chat(chat, wait_s)
+        return "".join(delta.text for delta in deltas), last
+
+    async def chat(self, chat: Chat, wait_s: float = 20.0) -> tuple[list[Delta], Finished]:
+        """The deltas of the last attempt, and how it ended."""
+        deltas: list[Delta] = []
         async for event in self.jobs.ask(self._job(chat, wait_s), "interactive"):
             if isinstance(event, Delta):
-                text += event.text
+                deltas.append(event)
             elif isinstance(event, Finished):
-                return text, event
+                return deltas, event
             else:
-                text = ""
+                deltas = []
         raise AssertionError("no last event")
 
     async def judge(

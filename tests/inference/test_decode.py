@@ -208,3 +208,15 @@ def test_a_damaged_file_is_a_picture_or_a_bad_one(
 def test_any_bytes_are_a_picture_or_a_bad_one(data: bytes) -> None:
     with suppress(BadImage):
         decode(data)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG"])
+@pytest.mark.parametrize(
+    ("size", "max_side", "seen"),
+    [((1200, 800), 300, (200, 300)), ((120, 80), 300, (80, 120)), ((3000, 30), 0, (20, MAX_SIDE))],
+)
+def test_a_picture_is_decoded_no_larger_than_asked_for(
+    format: str, size: tuple[int, int], max_side: int, seen: tuple[int, int]
+) -> None:
+    data = file_of(Image.new("RGB", size), format)
+    assert decode(data, max_side).shape == (*seen, 3)

@@ -5,10 +5,25 @@ from collections.abc import AsyncGenerator, Sequence
 
 import pytest
 
-from bus.errors import BadImage, DeadlineExceeded, EngineError, LookoutError
-from bus.messages import CameraFrames, Delta, Finished, Sampling, StoredPicture, Text
+from bus.errors import BadImage, DeadlineExceeded, EngineError, LookoutError, Unsupported
+from bus.messages import (
+    CameraFrames,
+    Chat,
+    Delta,
+    Finished,
+    Format,
+    Message,
+    Sampling,
+    StoredPicture,
+    Text,
+    Tool,
+)
+from bus.redis import open_redis
+from bus.workers import live_workers
+from inference.__main__ import main
 from inference.engine import EngineLost, Turn
 from inference.engines import echo
+from inference.settings import InferenceSettings
 from inference.worker import TRIES
 from tests.conftest import Run
 from tests.inference.desk import DONE, Behaviour, desk
@@ -191,5 +206,39 @@ def test_a_camera_nobody_registered_is_an_error_not_a_wait(run: Run, redis_url: 
         async with echo.open("echo:") as engine, desk(redis_url, engine) as d:
             with pytest.raises(LookoutError, match="no camera 'front'"):
                 await d.ask(CameraFrames("front"))
+
+    run(scenario())
+
+
+def test_what_the_engine_cannot_do_is_refused_before_pictures_are_read(
+    run: Run, redis_url: str
+) -> None:
+    async def scenario() -> None:
+        async with echo.open("echo:?can=json") as engine, desk(redis_url, engine) as d:
+            for field, sampling in (
+                ("logit_bias", Sampling(logit_bias=((1, 1.0),))),
+                ("logprobs", Sampling(logprobs=0)),
+                ("response_format", Sampling(format=Format("{}"))),
+                ("tools", Sampling(tools=(Tool("look"),))),
+            ):
+                said = Message("user", (StoredPicture("0" * 64),))  # which does not exist
+                with pytest.raises(Unsupported) as caught:
+                    await d.chat(Chat((said,), sampling))
+                assert caught.value.param == field
+            await d.until_empty()
+
+    run(scenario())
+
+
+def test_a_worker_says_what_its_engine_can_do(run: Run, redis_url: str) -> None:
+    async def scenario() -> None:
+        stop = asyncio.Event()
+        settings = InferenceSettings(redis_url=redis_url, model="echo:?can=tools,json")
+        async with asyncio.TaskGroup() as group, open_redis(redis_url) as redis:
+            group.create_task(main(settings, stop))
+            while not (workers := await live_workers(redis)) or workers[0].state != "ready":
+                await asyncio.sleep(0.02)
+            assert [worker.abilities for worker in workers] == ["json tools"]
+            stop.set()
 
     run(scenario())
