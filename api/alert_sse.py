@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.alert_feed import PLACE, Entry, Feed, Listener, Mark, check_since
 from api.leaving import gone
-from api.shapes.stating import other, refusals
+from api.shapes.stating import events, refusals
 from bus.errors import BadJob, Overloaded, Unavailable
 from bus.tasks import ended_by
 
@@ -32,13 +32,10 @@ BEAT = b": beat\n\n"
 
 router = APIRouter(tags=["alerts"], default_response_class=Response)
 
-EXAMPLE = """: alert events
-
-id: 1795454446120-0
-event: fired
-data: {"v":1,"type":"fired","id":"gate-front-1795454446","camera":"front", …}
-
-"""
+EVENTS = """
+The `event:` fired, updated or resolved has an AlertEvent as its `data:`, camera_down and
+camera_up a CameraEvent. A type that is not among them is to be passed over.
+""".strip()
 
 
 class _Stream(StreamingResponse):
@@ -74,16 +71,11 @@ async def _lines(listener: Listener, since: str | None) -> AsyncGenerator[bytes]
     "/alerts/stream",
     summary="Follow alert events",
     responses={
-        **other("text/event-stream", "Events without end.", examples=[EXAMPLE]),
+        200: {"description": "Events without end.", "content": events(EVENTS)},
         **refusals(BadJob, Overloaded, Unavailable),
     },
 )
 async def stream_alerts(request: Request, since: Since = None) -> Response:
-    """
-    Events as they come, and before them those after *since* or the header Last-Event-ID.
-
-    The `event:` fired, updated or resolved has an AlertEvent as its `data:`, camera_down and
-    camera_up a CameraEvent. A type that is not among them is to be passed over.
-    """
+    """Events as they come, and before them those after *since* or the header Last-Event-ID."""
     seen = check_since(request.headers.get("last-event-id"), "Last-Event-ID")
     return _Stream(request.app.state.feed, seen or check_since(since))

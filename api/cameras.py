@@ -174,7 +174,9 @@ async def change_camera(body: CameraChange, request: Request, camera: CameraId) 
             await cameras.rename(after)
         else:
             await cameras.replace(after)
-        return Json(describe(await _status(cameras, camera)))
+        status = await _status(cameras, camera)
+    # Its capture process may not have read the new name yet.
+    return Json(describe(msgspec.structs.replace(status, name=after.name)))
 
 
 def _changed(before: CameraSpec, body: CameraChange, settings: ApiSettings) -> CameraSpec:

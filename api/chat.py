@@ -20,19 +20,10 @@ from api.answers import Identity
 from api.chat_request import ChatRequest
 from api.chats import Asked, Chats, Event
 from api.leaving import gone
-from api.shapes.stating import json_of, refusals
+from api.shapes.chat import ChatCompletion
+from api.shapes.stating import ASKING, refusals, streamed
 from bus import messages as wire
-from bus.errors import (
-    BadJob,
-    CameraTimeout,
-    DeadlineExceeded,
-    EngineError,
-    LookoutError,
-    Overloaded,
-    Unavailable,
-    UnknownCamera,
-    UnknownModel,
-)
+from bus.errors import EngineError, LookoutError
 from bus.tasks import ended_by
 
 
@@ -132,8 +123,9 @@ router = APIRouter(tags=["chat"])  # says in the schema what `routes` does
 
 JSON_TYPE = re.compile(r"application/([\w.-]+\+)?json", re.IGNORECASE)
 PATHS = ("/chat/completions", "/chat/completion")
-ANSWER = json_of({"type": "object"}, "OpenAI's chat completion, or a stream of its chunks.")
-ANSWER[200]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+ANSWER = streamed(
+    ChatCompletion, "Each `data:` is a ChatCompletionChunk, or an ErrorAnswer; the last is [DONE]."
+)
 
 
 def routes(prefix: str) -> list[Route]:
@@ -144,15 +136,9 @@ def routes(prefix: str) -> list[Route]:
 @router.post(
     "/chat/completions",
     summary="Answer a conversation",
-    responses={
-        **ANSWER,
-        **refusals(
-            *(BadJob, UnknownModel, UnknownCamera, CameraTimeout, EngineError),
-            *(Overloaded, Unavailable, DeadlineExceeded),
-        ),
-    },
+    responses={**ANSWER, **refusals(*ASKING)},
 )
-async def create(body: ChatRequest, request: Request) -> Response:
+async def create_chat_completion(body: ChatRequest, request: Request) -> Response:
     """Answer a conversation whose pictures may be live cameras."""
     return await _answer(body, request)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from api.image_urls import ImageUrls
+from api.image_urls import ImageUrls, RequestImages
 from api.schemas import Call, ImagePart, Message, RefusalPart, StreamPart, TextPart
 from bus import messages as wire
 from bus.errors import BadJob
@@ -30,7 +30,8 @@ async def read(
     if len(parts) > most:
         param = place(0, None).partition("[")[0]
         raise BadJob(f"{len(parts)} pictures in one request: at most {most}", param=param)
-    pictures = await together(_resolve(images, part, param) for param, part in parts.items())
+    ours = images.of_one_request()
+    pictures = await together(_resolve(ours, part, param) for param, part in parts.items())
     found = iter(pictures)  # in the order of the parts
     return tuple(
         wire.Message(
@@ -66,7 +67,7 @@ def _call(call: Call) -> wire.ToolCall:
     return wire.ToolCall(call.id, call.function.name, call.function.arguments)
 
 
-async def _resolve(images: ImageUrls, part: ImagePart | StreamPart, param: str) -> Picture:
+async def _resolve(images: RequestImages, part: ImagePart | StreamPart, param: str) -> Picture:
     if isinstance(part, StreamPart):
         return await images.stream(part.stream, param)
     picture = await images.resolve(part.image_url.url, param)

@@ -45,6 +45,11 @@ ABOUT: dict[str, Any] = {
     "openapi_tags": [{"name": name, "description": text} for name, text in TAGS.items()],
     "generate_unique_id_function": lambda route: route.name,
 }
+MODULES = {
+    "api__chat_request": "Chat",
+    "api__schemas": "Chat",
+    "api__responses__schemas": "Response",
+}
 SCHEMES = {
     "key": {
         "type": "http",
@@ -93,10 +98,22 @@ def _document(app: FastAPI) -> Document:
         schemas.pop(ours, None)
     schemas.update(components())
     made["components"]["securitySchemes"] = SCHEMES
+    made = _renamed(made)
     for path, methods in made["paths"].items():
         for operation in methods.values():
             _complete(operation, path)
     return made
+
+
+def _renamed(document: Document) -> Document:
+    """Without the names of modules in those of schemas that two modules have."""
+    text = msgspec.json.encode(document).decode()
+    for module, prefix in MODULES.items():
+        text = text.replace(f"{module}__", prefix)
+    found: Document = msgspec.json.decode(text)
+    for name, schema in found["components"]["schemas"].items():
+        schema["title"] = name  # which is what generators call a class
+    return found
 
 
 def _complete(operation: Document, path: str) -> None:

@@ -21,6 +21,10 @@ R = TypeVar("R")
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
 _DATA_URL = re.compile(r"data:(?P<type>image/[\w.+-]+)?(;[\w=.-]+)*;base64,", re.IGNORECASE)
+# Pieces of a file, each of which costs the decoder time however small it is. A camera's own
+# files have a dozen scans, and a few thousand chunks where they are as large as can be.
+MAX_SCANS, MAX_CHUNKS = 100, 50_000
+_SCAN = b"\xff\xda"
 _THREAD_ABOVE = 256 * 1024  # bytes; below, a thread costs more than it spares
 
 
@@ -72,6 +76,7 @@ class PictureStore:
         try:
             with Image.open(_Header(data), formats=FORMATS) as image:
                 width, height = image.size
+                kind = image.format
         except Image.DecompressionBombError as error:
             raise ImageTooLarge("the picture has too many pixels") from error
         except Exception as error:  # a parser of hostile bytes may raise anything
@@ -83,9 +88,26 @@ class PictureStore:
                 f"the picture has {width}x{height} pixels: "
                 f"at most {self._pixels / 1e6:g} million are accepted"
             )
+        if _has_too_many_pieces(kind, data):
+            raise BadImage("the picture's file is in too many pieces: save it anew")
 
     def _too_large(self) -> ImageTooLarge:
         return ImageTooLarge(f"the picture is larger than {self._size_bytes / 2**20:g} MiB")
+
+
+def _has_too_many_pieces(kind: str | None, data: bytes) -> bool:
+    if kind in ("JPEG", "MPO"):
+        return data.count(_SCAN) > MAX_SCANS
+    return kind == "PNG" and _chunks(data) > MAX_CHUNKS
+
+
+def _chunks(data: bytes) -> int:
+    """How many chunks the PNG in *data* has, up to one more than are allowed."""
+    at, count = 8, 0  # after the signature
+    while at < len(data) and count <= MAX_CHUNKS and data[at + 4 : at + 8] != b"IEND":
+        at += int.from_bytes(data[at : at + 4]) + 12  # its length, type and check sum
+        count += 1
+    return count
 
 
 async def _off_loop(size: int, work: Callable[[A], R], argument: A) -> R:

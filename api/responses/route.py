@@ -22,30 +22,20 @@ from api.responses.schemas import ResponseRequest
 from api.responses.shapes import Body
 from api.responses.store import Kept, Limits, Store
 from api.settings import ApiSettings
-from api.shapes.stating import json_of, refusals
+from api.shapes.responses import DeletedResponse, InputItems, ResponseObject
+from api.shapes.stating import ASKING, answer, refusals, streamed
 from bus import messages as wire
-from bus.errors import (
-    BadJob,
-    CameraTimeout,
-    DeadlineExceeded,
-    EngineError,
-    LookoutError,
-    Overloaded,
-    Unavailable,
-    UnknownCamera,
-    UnknownModel,
-)
+from bus.errors import BadJob, LookoutError, Unavailable
 from bus.tasks import ended_by
 
 MOST_LISTED = 100
 
 router = APIRouter(tags=["chat"])
 
-ANSWER = json_of({"type": "object"}, "OpenAI's response object, or a stream of its typed events.")
-ANSWER[200]["content"]["text/event-stream"] = {"schema": {"description": "Events, as they come."}}
-KEPT = json_of({"type": "object"}, "As it was answered.")
-PAGE = json_of({"type": "object"}, "A page of items, and whether there are more.")
-DELETED = json_of({"type": "object"}, "It is not kept any more.")
+ANSWER = streamed(ResponseObject, "Each `data:` is one of OpenAI's events, with a `type`.")
+KEPT = answer(ResponseObject, "As it was answered.")
+PAGE = answer(InputItems, "A page of items, and whether there are more.")
+DELETED = answer(DeletedResponse, "It is not kept any more.")
 NOT_KEPT = refusals(UnknownResponse, Unavailable)
 
 
@@ -101,13 +91,7 @@ async def _asking(body: ResponseRequest, request: Request) -> Asking:
 @router.post(
     "/responses",
     summary="Answer a conversation, and keep it",
-    responses={
-        **ANSWER,
-        **refusals(
-            *(BadJob, UnknownPrevious, UnknownItem, UnknownModel, UnknownCamera, CameraTimeout),
-            *(EngineError, Overloaded, Unavailable, DeadlineExceeded),
-        ),
-    },
+    responses={**ANSWER, **refusals(*ASKING, UnknownPrevious, UnknownItem)},
 )
 async def create_response(body: ResponseRequest, request: Request) -> Response:
     """Answer a conversation whose pictures may be live cameras; it may be gone on with later."""
@@ -177,7 +161,7 @@ async def list_input_items(
 @router.post(
     "/responses/{response}/cancel",
     summary="Cancel a response in the background",
-    responses=refusals(BadJob, UnknownResponse, Unavailable),
+    responses={**KEPT, **refusals(BadJob, UnknownResponse, Unavailable)},
 )
 async def cancel_response(request: Request, response: str) -> Response:
     """Nothing runs in the background here, so there is never one."""

@@ -6,17 +6,19 @@ from typing import Any
 
 import msgspec
 
-from api.shapes import alerts, cameras, common, health, models, rules
+from api.shapes import alerts, cameras, chat, common, health, models, responses, rules
 from api.shapes.stating import PLACE
 from bus.alerts import CameraEvent
-from bus.rules import ALLOWED, Rule, Window, Zone
+from bus.rules import ALLOWED, Rule, Zone
+from bus.schedule import Window
 
 Schema = dict[str, Any]
 
 ANSWERS = (
     *(common.ErrorAnswer, common.Deleted, common.Done, models.ModelList, cameras.CameraList),
     *(cameras.AddedStream, cameras.KeptStream, rules.KeptRule, rules.RuleList, alerts.AlertList),
-    *(CameraEvent, health.Live, health.Ready),
+    *(CameraEvent, health.Live, health.Ready, chat.ChatCompletion, chat.ChatCompletionChunk),
+    *(responses.ResponseObject, responses.InputItems, responses.DeletedResponse),
 )
 WRITTEN = (Rule, Window, Zone)  # by clients, who may leave out what has a default
 
@@ -28,7 +30,7 @@ def components() -> dict[str, Schema]:
     plain = {name: _everywhere(schema, _plain) for name, schema in found.items()}
     stated = {name: s if name in written else _whole(s) for name, s in plain.items()}
     stated["Rule"] = _with_nulls(stated["Rule"], required=["question"])
-    stated["RuleChange"] = {**_with_nulls(plain["Rule"], required=[]), "title": "RuleChange"}
+    stated["RuleChange"] = _change_of(plain["Rule"])
     return stated
 
 
@@ -50,6 +52,8 @@ def _plain(schema: Schema) -> Schema:
         schema["type"] = "string"
     if "prefixItems" in schema:  # a point: both its numbers are alike
         schema["items"] = schema.pop("prefixItems")[0]
+    if schema.get("default") == {}:  # some cannot make a client of it
+        del schema["default"]
     return schema
 
 
@@ -60,10 +64,12 @@ def plain_pattern(pattern: str) -> str:
 
 
 def _whole(schema: Schema) -> Schema:
-    """An answer has all of its fields, also those with a default, unless it says otherwise."""
-    return (
-        {**schema, "required": sorted(schema["properties"])} if "properties" in schema else schema
-    )
+    """*schema* of an answer: it has what has a default too, and may lack what may be unset."""
+    if "properties" not in schema:
+        return schema
+    fields = schema["properties"]
+    always = [n for n, field in fields.items() if n in schema["required"] or "default" in field]
+    return {**schema, "required": always}
 
 
 def _with_nulls(schema: Schema, required: list[str]) -> Schema:
@@ -73,6 +79,14 @@ def _with_nulls(schema: Schema, required: list[str]) -> Schema:
         for name, field in schema["properties"].items()
     }
     return {**schema, "properties": properties, "required": required}
+
+
+def _change_of(rule: Schema) -> Schema:
+    """Without defaults: a client would send them, and so reset what was not to be changed."""
+    change = _with_nulls(rule, required=[])
+    for field in change["properties"].values():
+        field.pop("default", None)
+    return {**change, "description": "What is not named stays; null stands for the default."}
 
 
 def _or_null(field: Schema) -> Schema:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 
 class Live(Struct, frozen=True, kw_only=True):
@@ -15,7 +15,7 @@ class Worker(Struct, frozen=True, kw_only=True):
     state: Literal["loading", "ready"]
     slots: int
     busy: int
-    note: Annotated[str, Meta(description="what it does while it loads")] = ""
+    note: Annotated[str, Meta(description="what it does while it loads")] | UnsetType = UNSET
 
 
 class Ready(Struct, frozen=True, kw_only=True):

@@ -7,9 +7,35 @@ from msgspec import Struct
 
 from api.errors import STATUS
 from api.shapes.common import ErrorAnswer
-from bus.errors import LookoutError, Overloaded, Unavailable
+from bus.errors import (
+    BadImage,
+    BadJob,
+    BadOutput,
+    CameraError,
+    CameraStale,
+    CameraTimeout,
+    ContextTooLong,
+    DeadlineExceeded,
+    EngineError,
+    ImageTooLarge,
+    LookoutError,
+    ModelLoading,
+    NotBuilt,
+    Overloaded,
+    Unavailable,
+    UnknownCamera,
+    UnknownModel,
+    Unsupported,
+)
 
 Responses = dict[int | str, dict[str, Any]]
+
+# What a question can meet, whichever of OpenAI's two ways it is asked.
+ASKING = (
+    *(BadJob, BadImage, ContextTooLong, Unsupported, UnknownModel, UnknownCamera, ImageTooLarge),
+    *(Overloaded, NotBuilt, CameraError, EngineError, BadOutput, Unavailable, ModelLoading),
+    *(CameraStale, CameraTimeout, DeadlineExceeded),
+)
 
 PLACE = "#/components/schemas/"
 RETRY_AFTER = {"description": "seconds", "schema": {"type": "integer", "minimum": 1}}
@@ -31,6 +57,18 @@ def other(kind: str, why: str, **more: Any) -> Responses:
     """An answer that is no JSON; *more* is of the schema."""
     schema = {"type": "string", **more}
     return {200: {"description": why, "content": {kind: {"schema": schema}}}}
+
+
+def events(what: str) -> dict[str, Any]:
+    """Server-sent events as the content of an answer: OpenAPI 3.1 has words for them only."""
+    return {"text/event-stream": {"schema": {"description": what}}}
+
+
+def streamed(shape: type[Struct], what: str) -> Responses:
+    """An answer in one piece, or with `stream` in pieces."""
+    stated = answer(shape, "In one piece, or with `stream` as server-sent events.")
+    stated[200]["content"] |= events(what)
+    return stated
 
 
 def picture(kind: str, why: str) -> Responses:

@@ -4,11 +4,10 @@ import re
 from collections.abc import Iterable
 
 from bus.errors import BadJob
+from inference.ov.automaton import Range
 
 LARGEST = 100_000  # characters; what is compiled holds up all others
 CHUNK = 32  # of more than these in a row the compiler counts each, at every token
-
-Range = tuple[int, int]  # first and last code point
 
 
 class Grammar:

@@ -7,8 +7,20 @@ in it is written as two characters.
 
 import re
 from collections.abc import Callable
+from collections.abc import Sequence as Many
 
-from inference.ov.ebnf import Grammar, Range, literal, one_of
+from inference.ov.automaton import (
+    Either,
+    Node,
+    OneOf,
+    Range,
+    Repeat,
+    Sequence,
+    State,
+    TooLarge,
+    machine,
+)
+from inference.ov.ebnf import Grammar, literal, one_of
 
 DEEPEST = 20  # groups in groups
 LAST = 0x10FFFF
@@ -21,7 +33,7 @@ CLASSES: dict[str, list[Range]] = {
     "s": [(0x09, 0x0D), (0x20, 0x20)],
 }
 CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
-COUNTS = re.compile(r"([*+?])|\{(\d{1,9})(,?)(\d{0,9})\}")
+COUNTS = re.compile(r"([*+?])|\{(\d{1,9})(?:(,)(\d{0,9}))?\}")
 MARKS = "\\^$.|?*+()[]{}"
 
 Refuse = Callable[[str], Exception]
@@ -29,7 +41,8 @@ Refuse = Callable[[str], Exception]
 
 def complement(ranges: list[Range]) -> list[Range]:
     """All characters but *ranges*."""
-    left, start = [], 0
+    left: list[Range] = []
+    start = 0
     for first, last in sorted(ranges):
         if start < first:
             left.append((start, first - 1))
@@ -49,43 +62,61 @@ def characters(ranges: list[Range]) -> str:
 
 
 ANY = characters([(0, LAST)])
+ANYTHING = Repeat(OneOf(((0, LAST),)), 0, None)
 
 
 def translate(pattern: str, grammar: Grammar, refuse: Refuse) -> str:
     """The rule for a text in which *pattern* is found; raises what *refuse* makes of a reason."""
-    parser = _Parser(pattern, grammar, refuse)
-    found = parser.alternatives(0)
-    if parser.rest:
-        raise refuse("its parentheses do not match")
-    return found
+    parser = _Parser(pattern, refuse)
+    try:
+        found = parser.alternatives(0)
+        if parser.rest:
+            raise refuse("its parentheses do not match")
+        return _rules(machine(found), grammar)
+    except TooLarge as error:
+        raise refuse("it is too large") from error
+
+
+def _rules(states: Many[State], grammar: Grammar) -> str:
+    """One rule for each state: what may follow it. The first one's name."""
+    names = [grammar.reserve() for _ in states]
+    for place, state in enumerate(states):
+        options = ['""'] if state.final else []
+        again = ""
+        for there, ranges in state.steps.items():
+            if there == place:  # repeated in the rule: not a rule in itself, ever deeper
+                again = f"{grammar.rule(characters(ranges))}* "
+            elif step := characters(ranges):
+                options.append(f"{grammar.rule(step)} {names[there]}")
+        grammar.define(names[place], again + grammar.either(options))
+    return names[0]
 
 
 class _Parser:
-    def __init__(self, pattern: str, grammar: Grammar, refuse: Refuse) -> None:
+    def __init__(self, pattern: str, refuse: Refuse) -> None:
         self.rest = pattern
-        self._grammar, self._refuse = grammar, refuse
+        self._refuse = refuse
 
-    def alternatives(self, depth: int) -> str:
+    def alternatives(self, depth: int) -> Node:
         if depth > DEEPEST:
             raise self._refuse(f"it has more than {DEEPEST} groups in each other")
         options = [self._sequence(depth)]
         while self._take("|"):
             options.append(self._sequence(depth))
-        return self._grammar.either(options)
+        return Either(tuple(options))
 
-    def _sequence(self, depth: int) -> str:
+    def _sequence(self, depth: int) -> Node:
         """*depth* 0: of the whole pattern, where an end without an anchor is open."""
-        anything = self._grammar.rule(f"{self._grammar.rule(ANY)}*")
-        parts = [] if depth or self._take("^") else [anything]
+        parts: list[Node] = [] if depth or self._take("^") else [ANYTHING]
         while self.rest and self.rest[0] not in "|)":
             if not depth and self.rest[0] == "$" and self.rest[1:2] in ("", "|"):
                 break
             parts.append(self._counted(self._atom(depth)))
         if not depth and not self._take("$"):
-            parts.append(anything)
-        return " ".join(parts) or '""'
+            parts.append(ANYTHING)
+        return Sequence(tuple(parts))
 
-    def _counted(self, atom: str) -> str:
+    def _counted(self, atom: Node) -> Node:
         if not (count := COUNTS.match(self.rest)):
             return atom
         self.rest = self.rest[count.end() :]
@@ -93,23 +124,23 @@ class _Parser:
         least, most = _bounds(count)
         if most is not None and most < least:
             raise self._refuse(f"{count[0]} is the wrong way round")
-        return self._grammar.repeat(atom, least, most)
+        return Repeat(atom, least, most)
 
-    def _atom(self, depth: int) -> str:
+    def _atom(self, depth: int) -> Node:
         char = self._next()
         if char == "(":
             return self._group(depth)
         if char == "[":
-            return self._rule(self._class())
+            return self._one_of(self._class())
         if char == ".":
-            return self._rule([(0, 9), (11, 12), (14, LAST)])
+            return self._one_of(complement([(10, 10), (13, 13)]))
         if char == "\\":
-            return self._rule(self._escape())
+            return self._one_of(self._escape())
         if char in MARKS:
             raise self._refuse(f"{char} cannot stand there")
-        return self._rule([(ord(char), ord(char))])
+        return self._one_of([(ord(char), ord(char))])
 
-    def _group(self, depth: int) -> str:
+    def _group(self, depth: int) -> Node:
         if self.rest.startswith("?") and not self._take("?:"):
             raise self._refuse(f"({self.rest[:2]} is not understood")
         inside = self.alternatives(depth + 1)
@@ -150,10 +181,10 @@ class _Parser:
             raise self._refuse(f"\\{char} is not understood")
         return [(ord(char), ord(char))]
 
-    def _rule(self, ranges: list[Range]) -> str:
-        if not (body := characters(ranges)):
+    def _one_of(self, ranges: list[Range]) -> Node:
+        if not characters(ranges):
             raise self._refuse("no character of JSON's texts fits a part of it")
-        return self._grammar.rule(body)
+        return OneOf(tuple(ranges))
 
     def _next(self) -> str:
         if not self.rest:

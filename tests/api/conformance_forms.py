@@ -1,17 +1,16 @@
 """The fields of a chat: answers that are JSON, and calls of functions."""
 
 from tests.api.conformance_shows import (
-    allowed,
     OPEN,
     SHUT,
     WORDS,
-    called,
+    allowed,
     calls,
     ends,
     says,
     schema,
+    some,
     talk,
-    told,
     tool,
     user,
 )
@@ -62,7 +61,7 @@ FORMATS = (
     Row(
         "response_format.json_schema.name",
         "1 to 64 letters, digits, `_`, `-`",
-        "told to the model",
+        "told to the engine",
         (
             Use(schema(name="a-b_C1"), says('{"people": 2}')),
             Refusal(schema(name="a b"), "response_format.json_schema.name"),
@@ -247,6 +246,25 @@ TOOLS = (
             Refusal(allowed("required"), "tool_choice.allowed_tools.tools"),
             Refusal(allowed("required", "lift_gate"), "tool_choice.allowed_tools.tools"),
         ),
+    ),
+    *(
+        Row(
+            f"tool_choice.allowed_tools.tools[]{place}",
+            takes,
+            does,
+            (
+                Use(allowed("required", "shut_gate"), calls("shut_gate")),
+                Refusal(
+                    {"tools": [OPEN], "tool_choice": some(wrong)},
+                    f"tool_choice.allowed_tools.tools{where}",
+                ),
+            ),
+        )
+        for place, takes, does, wrong, where in (
+            (".type", "`function`", "", {"type": "custom"}, "[0].type"),
+            (".function", "an object", "", {"type": "function"}, "[0].function"),
+            (".function.name", "the name of a tool", "which one", SHUT, ""),
+        )
     ),
     Row(
         "parallel_tool_calls",

@@ -9,7 +9,6 @@ from tests.api.conformance_shows import (
     WORDS,
     call,
     called,
-    calls,
     looked,
     part,
     says,
@@ -17,7 +16,6 @@ from tests.api.conformance_shows import (
     stream_part,
     talk,
     told,
-    tool,
     user,
 )
 from tests.api.conforming import Refusal, Row, Use

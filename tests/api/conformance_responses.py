@@ -106,7 +106,7 @@ def looked(frames: int) -> Shows:
 
 
 def heard(words: int) -> Shows:
-    return lambda answer: answer.json()["usage"]["input_tokens"] == words
+    return lambda answer: bool(answer.json()["usage"]["input_tokens"] == words)
 
 
 def repeats(**fields: Any) -> Shows:
@@ -119,7 +119,7 @@ def scored(answer: httpx.Response) -> bool:
 
 
 def streamed(answer: httpx.Response) -> bool:
-    return events_of(answer.text)[-1]["type"] == "response.completed"
+    return bool(events_of(answer.text)[-1]["type"] == "response.completed")
 
 
 def ignored(field: str, *values: Fields, does: str = "") -> Row:
@@ -128,7 +128,10 @@ def ignored(field: str, *values: Fields, does: str = "") -> Row:
 
 
 def refused(field: str, does: str, *wrong: Any) -> Row:
-    cases = (Use({field: None}, says(WORDS)), *(Refusal({field: value}, field) for value in wrong))
+    cases: tuple[Use | Refusal, ...] = (
+        Use({field: None}, says(WORDS)),
+        *(Refusal({field: value}, field) for value in wrong),
+    )
     return Row(field, "nothing", does, cases, "refused")
 
 
@@ -365,19 +368,430 @@ CALLS = (
             ),
         ),
     ),
+    *(ignored(f"input[].{name}", call(**{name: None})) for name in ("async", "caller")),
+    ignored("input[].parsed_arguments", call(parsed_arguments={}), does="OpenAI's client adds it"),
+    Row(
+        "input[].namespace",
+        "nothing",
+        "functions have none here",
+        (Use(call(namespace=None), says("hi")), Refusal(call(namespace="a"), "input[1].namespace")),
+        "refused",
+    ),
+)
+TEXT_PART = {"type": "output_text", "text": "a b"}
+PICTURE_PART = {"type": "input_image", "image_url": WIDE}
+STREAM_PART = {"type": "stream", "stream": {"stream_id": "demo", "frames": 2, "span_s": 0.05}}
+OUTPUTS = (
+    *(
+        Row(f"input[].output[].{name}", "as in `content`", "the same", (Use(output(**of), shows),))
+        for name, of, shows in (
+            ("type", TEXT_PART, heard(3)),
+            ("text", TEXT_PART, heard(3)),
+            ("refusal", {"type": "refusal", "refusal": "No."}, heard(2)),
+            ("image_url", PICTURE_PART, sees(1024, 256)),
+            ("detail", {**PICTURE_PART, "detail": "low"}, sees(512, 128)),
+            ("stream", STREAM_PART, looked(2)),
+            ("stream.stream_id", STREAM_PART, looked(2)),
+            ("stream.frames", STREAM_PART, looked(2)),
+            ("stream.span_s", STREAM_PART, looked(2)),
+        )
+    ),
+    Row(
+        "input[].output[].file_id",
+        "nothing",
+        "files are not kept here",
+        (Refusal(output(**PICTURE_PART, file_id="file-1"), "input[2].output[0].file_id"),),
+        "refused",
+    ),
+    *(
+        ignored(f"input[].output[].{name}", output(**TEXT_PART, **{name: [5]}))
+        for name in ("annotations", "logprobs", "parsed")
+    ),
+    ignored(
+        "input[].output[].prompt_cache_breakpoint",
+        output(type="input_text", text="hi", prompt_cache_breakpoint={"mode": "explicit"}),
+    ),
+)
+ANSWER = (
+    Row(
+        "model",
+        "the name of a model, or nothing",
+        "who answers; `default`, and nothing, mean the default one",
+        (
+            Use({"model": "echo"}, repeats(model="echo")),
+            Use({"model": "default"}, repeats(model="echo")),
+            Use({"model": None}, repeats(model="echo")),
+            Refusal({"model": "gpt-4o"}, "model", "model_not_found", 404),
+            Refusal({"model": 5}, "model"),
+        ),
+    ),
+    Row(
+        "instructions",
+        "a string",
+        "stands before everything else as a `system` message; not carried over to the next one",
+        (
+            Use({"instructions": "Be brief."}, heard(6)),
+            Use({"instructions": None}, heard(4)),
+            Refusal({"instructions": 5}, "instructions"),
+        ),
+    ),
+    Row(
+        "max_output_tokens",
+        "1 to 1,000,000",
+        "the answer's length at most; 512 where nothing is said",
+        (
+            Use({"max_output_tokens": 2}, cut),
+            Use({"max_output_tokens": None}, says(WORDS)),
+            Refusal({"max_output_tokens": 0}, "max_output_tokens"),
+            Refusal({"max_output_tokens": 10**30}, "max_output_tokens"),
+        ),
+    ),
+    Row(
+        "temperature",
+        "0 to 2",
+        "chance; the engine's likeliest words where nothing is said",
+        (
+            Use({"temperature": 0.7}, repeats(temperature=0.7)),
+            Refusal({"temperature": 2.1}, "temperature"),
+            Refusal({"temperature": "hot"}, "temperature"),
+        ),
+    ),
+    Row(
+        "top_p",
+        "above 0, to 1",
+        "the likeliest tokens, which have this share together",
+        (Use({"top_p": 0.9}, repeats(top_p=0.9)), Refusal({"top_p": 0}, "top_p")),
+    ),
+    Row(
+        "include",
+        f"`{LOGPROBS}`",
+        "how likely each token was; other names that OpenAI has are ignored",
+        (
+            Use({"include": [LOGPROBS]}, scored),
+            Use({"include": [name for name in INCLUDABLE if name != LOGPROBS]}, says(WORDS)),
+            Use({"include": []}, says(WORDS)),
+            Refusal({"include": ["everything"]}, "include[0]"),
+            Refusal({"include": "everything"}, "include"),
+        ),
+    ),
+    Row(
+        "top_logprobs",
+        "0 to 20",
+        "with `include`: so many other tokens beside each; without it nothing",
+        (
+            Use({"include": [LOGPROBS], "top_logprobs": 2}, repeats(top_logprobs=2)),
+            Use({"top_logprobs": 2}, says(WORDS)),
+            Refusal({"top_logprobs": 21}, "top_logprobs"),
+        ),
+    ),
+    Row(
+        "stream",
+        "true or false",
+        "the answer as it comes, as OpenAI's typed events",
+        (
+            Use({"stream": True}, streamed),
+            Use({"stream": False}, says(WORDS)),
+            Refusal({"stream": "sometimes"}, "stream"),
+        ),
+    ),
+    Row(
+        "stream_options",
+        "an object",
+        "nothing in it changes anything",
+        (
+            Use({"stream": True, "stream_options": {}}, streamed),
+            Refusal({"stream_options": {"colour": 1}}, "stream_options.colour"),
+        ),
+    ),
+    *(
+        ignored(f"stream_options.{name}", {"stream_options": {name: True}}, does=does)
+        for name, does in (
+            ("include_obfuscation", "there is none"),
+            ("include_usage", "a stream always ends with the usage"),
+        )
+    ),
+    Row(
+        "truncation",
+        "`disabled`, `auto`",
+        "nothing is ever left out: what is too long is refused, and the answer says `disabled`",
+        (
+            Use({"truncation": "auto"}, repeats(truncation="disabled")),
+            Use({"truncation": "disabled"}, says(WORDS)),
+            Refusal({"truncation": "always"}, "truncation"),
+        ),
+    ),
+)
+FORMATS = (
+    Row(
+        "text",
+        "an object",
+        "what the answer shall be",
+        (Use({"text": {}}, says(WORDS)), Refusal({"text": "json"}, "text")),
+    ),
+    Row(
+        "text.format",
+        "an object",
+        "prose where nothing is said",
+        (
+            Use({"text": {"format": None}}, says(WORDS)),
+            Refusal({"text": {"format": "json"}}, "text.format"),
+        ),
+    ),
+    Row(
+        "text.format.type",
+        "`text`, `json_object`, `json_schema`",
+        "`json_object`: any object",
+        (
+            Use({"text": {"format": {"type": "text"}}}, says(WORDS)),
+            Use(
+                {"input": '{"a": 1}', "text": {"format": {"type": "json_object"}}}, says('{"a": 1}')
+            ),
+            Refusal({"text": {"format": {"type": "json_object"}}}, None, "invalid_output", 502),
+            Refusal({"text": {"format": {"type": "xml"}}}, "text.format.type"),
+        ),
+    ),
+    Row(
+        "text.format.name",
+        "1 to 64 letters, digits, `_`, `-`",
+        "told to the model",
+        (
+            Use(schema(name="a-b_C1"), says('{"people": 2}')),
+            Refusal(schema(name="a b"), "text.format.name"),
+        ),
+    ),
+    Row(
+        "text.format.schema",
+        "as in `response_format` of a chat",
+        "what the answer follows",
+        (
+            Use(schema(), says('{"people": 2}')),
+            Refusal(schema(schema={"type": "car"}), "text.format.schema"),
+            Refusal(schema(schema=None), "text.format.schema"),
+            Refusal({**schema(), "input": '{"people": "two"}'}, None, "invalid_output", 502),
+        ),
+    ),
+    Row(
+        "text.format.strict",
+        "true or false",
+        "told to the engine; the answer is checked in any case",
+        (
+            Use(schema(strict=True), says('{"people": 2}')),
+            Refusal(schema(strict="very"), "text.format.strict"),
+        ),
+    ),
+    ignored("text.format.description", schema(description="Who is there")),
+    ignored("text.verbosity", {"text": {"verbosity": "low"}}),
+)
+TOOLS = (
+    Row(
+        "tools",
+        "at most 128",
+        "functions that the model may have called; each name once",
+        (
+            Use({"tools": [LOOK, OPEN]}, says(WORDS)),
+            Use({"tools": []}, says(WORDS)),
+            Refusal({"tools": [LOOK, LOOK]}, "tools"),
+            Refusal({"tools": [LOOK] * 129}, "tools"),
+        ),
+    ),
+    Row(
+        "tools[].type",
+        "`function`",
+        "tools that OpenAI runs itself are refused",
+        (
+            Use({"tools": [LOOK]}, says(WORDS)),
+            *(
+                Refusal({"tools": [LOOK, {"type": kind}]}, "tools[1].type")
+                for kind in ("web_search", "file_search", "computer_use_preview", "mcp", "custom")
+            ),
+        ),
+    ),
+    Row(
+        "tools[].name",
+        "1 to 64 letters, digits, `_`, `-`",
+        "its name",
+        (
+            Use({**tool(), "tool_choice": "required"}, calls("look")),
+            Refusal(tool(name="a b"), "tools[0].name"),
+            Refusal({"tools": [{"type": "function", "function": {}}]}, "tools[0].name"),
+        ),
+    ),
+    Row(
+        "tools[].description",
+        "a string",
+        "told to the model",
+        (
+            Use(tool(description="Looks."), says(WORDS)),
+            Refusal(tool(description=5), "tools[0].description"),
+        ),
+    ),
+    Row(
+        "tools[].parameters",
+        "JSON Schema, as large as that of an answer",
+        "told to the model; the arguments are passed on as the model wrote them",
+        (
+            Use(tool(parameters=SCHEMA), says(WORDS)),
+            Use(tool(parameters=None), says(WORDS)),
+            Refusal(tool(parameters=[]), "tools[0].parameters"),
+            Refusal(tool(parameters={"a": "b" * 70_000}), "tools[0].parameters"),
+        ),
+    ),
+    Row(
+        "tools[].strict",
+        "true or false",
+        "told to the engine; false where nothing is said",
+        (
+            Use(tool(strict=True), says(WORDS)),
+            Refusal(tool(strict="very"), "tools[0].strict"),
+        ),
+    ),
+    *(
+        ignored(f"tools[].{name}", tool(**{name: None}))
+        for name in ("allowed_callers", "async", "defer_loading", "output_schema")
+    ),
+    Row(
+        "tool_choice",
+        "`none`, `auto`, `required`, or an object",
+        "whether a function must be called; `auto` if left out",
+        (
+            Use({"tools": [LOOK], "tool_choice": "required"}, calls("look")),
+            Use({"tools": [LOOK], "tool_choice": "none"}, says(WORDS)),
+            Use({"tool_choice": "auto"}, says(WORDS)),
+            Refusal({"tool_choice": "required"}, "tool_choice"),
+            Refusal({"tools": [LOOK], "tool_choice": "must"}, "tool_choice"),
+        ),
+    ),
+    Row(
+        "tool_choice.type",
+        "`function`, `allowed_tools`",
+        "one function, or some of them",
+        (
+            Use({"tools": [OPEN, LOOK], "tool_choice": named("look")}, calls("look")),
+            Refusal({"tools": [LOOK], "tool_choice": {"type": "mcp"}}, "tool_choice.type"),
+        ),
+    ),
+    Row(
+        "tool_choice.name",
+        "the name of a tool",
+        "the one that must be called",
+        (
+            Use({"tools": [OPEN, LOOK], "tool_choice": named("look")}, calls("look")),
+            Refusal({"tools": [OPEN], "tool_choice": named("look")}, "tool_choice"),
+        ),
+    ),
+    Row(
+        "tool_choice.mode",
+        "`auto`, `required`",
+        "of `allowed_tools`: whether one of them must be called",
+        (
+            Use(allowed(), calls("look")),
+            Use(allowed(mode="auto"), says(WORDS)),
+            Refusal(allowed(mode="none"), "tool_choice.mode"),
+        ),
+    ),
+    Row(
+        "tool_choice.tools",
+        "1 to 128",
+        "of `allowed_tools`: the only ones that may be called",
+        (Use(allowed(), calls("look")), Refusal(allowed(tools=[]), "tool_choice.tools")),
+    ),
+    Row(
+        "tool_choice.tools[].type",
+        "`function`",
+        "there is no other kind",
+        (
+            Use(allowed(), calls("look")),
+            Refusal(allowed(tools=[{"type": "mcp", "name": "a"}]), "tool_choice.tools[0].type"),
+        ),
+    ),
+    Row(
+        "tool_choice.tools[].name",
+        "the name of a tool",
+        "which one",
+        (Use(allowed(), calls("look")), Refusal(allowed(tools=[named("other")]), "tool_choice")),
+    ),
+    Row(
+        "parallel_tool_calls",
+        "true or false",
+        "whether one answer may ask for several calls",
+        (
+            Use({"parallel_tool_calls": False}, repeats(parallel_tool_calls=False)),
+            Refusal({"parallel_tool_calls": "maybe"}, "parallel_tool_calls"),
+        ),
+    ),
+)
+KEPT = (
+    Row(
+        "store",
+        "true or false",
+        "whether the answer is kept; true if left out",
+        (
+            Use({}, repeats(store=True)),
+            Use({"store": False}, repeats(store=False)),
+            Refusal({"store": "yes please"}, "store"),
+        ),
+    ),
+    Row(
+        "previous_response_id",
+        "the id of an answer that is kept",
+        "all that was said before stands before `input`; a camera is looked at again",
+        (
+            Use({"previous_response_id": None}, heard(4)),
+            Refusal(
+                {"previous_response_id": "resp_1"},
+                *("previous_response_id", "previous_response_not_found"),
+            ),
+        ),
+    ),
+    Row(
+        "metadata",
+        "at most 16 names of 64 characters, with texts of 512",
+        "told again in the answer",
+        (
+            Use({"metadata": {"run": "17"}}, repeats(metadata={"run": "17"})),
+            Refusal({"metadata": {"a": 1}}, "metadata"),
+            Refusal({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
+            Refusal({"metadata": {"a": "b" * 513}}, "metadata"),
+        ),
+    ),
     *(
         Row(
-            f"input[].output[].{name}",
-            "as in `content`",
-            "the same",
-            (Use(output(**fields), says("hi") if "text" in fields else sees(1024, 256)),),
-            "ignored" if name in IGNORED_OF_PARTS else "honoured",
+            name,
+            "a string of at most 512 characters",
+            "told again in the answer, and no more",
+            (Use({name: "me"}, repeats(**{name: "me"})), Refusal({name: {}}, name)),
+            "ignored",
         )
-        for name, fields in {
-            "type": {"type": "input_text", "text": "a"},
-            "text": {"type": "input_text", "text": "a"},
-            "image_url": {"type": "input_image", "image_url": WIDE},
-            "detail": {"type": "input_image", "image_url": WIDE, "detail": "high"},
-        }.items()
+        for name in ("user", "safety_identifier", "prompt_cache_key")
     ),
+    Row(
+        "max_tool_calls",
+        "1 to 1,000,000",
+        "of tools that OpenAI runs itself; told again in the answer, and no more",
+        (Use({"max_tool_calls": 3}, repeats(max_tool_calls=3)),),
+        "ignored",
+    ),
+    *(
+        ignored(name, {name: value})
+        for name, value in (
+            ("access_programs", {"cyber": "standard"}),
+            ("background_options", {"completion_window": "soonest"}),
+            ("image", {"context_compression": "auto"}),
+            ("prompt_cache_options", {"mode": "implicit"}),
+            ("prompt_cache_retention", "24h"),
+            ("reasoning", {"effort": "low", "summary": "auto"}),
+            ("service_tier", "flex"),
+        )
+    ),
+    refused("background", "nothing runs in the background: use `stream`", True),
+    refused("conversation", "use `previous_response_id`", "conv_1", {"id": "conv_1"}),
+    refused("prompt", "prompts are not kept here", {"id": "pmpt_1"}),
+    refused("moderation", "", {"model": "omni"}),
+    refused("context_management", "", [{"type": "compaction"}]),
+)
+RESPONSES = Table(
+    PATH,
+    ResponseRequest,
+    {"input": WORDS},
+    (*INPUT, *CALLS, *OUTPUTS, *ANSWER, *FORMATS, *TOOLS, *KEPT),
 )

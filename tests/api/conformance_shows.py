@@ -65,9 +65,12 @@ def schema(**fields: object) -> dict[str, Any]:
 
 def allowed(mode: str, *names: str) -> dict[str, Any]:
     """A request that allows some of two tools."""
-    some = [{"type": "function", "function": {"name": name}} for name in names]
-    choice = {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": some}}
-    return {"tools": [OPEN, SHUT], "tool_choice": choice}
+    chosen = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"tools": [OPEN, SHUT], "tool_choice": some(*chosen, mode=mode)}
+
+
+def some(*tools: object, mode: str = "required") -> dict[str, Any]:
+    return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": list(tools)}}
 
 
 def choices(answer: httpx.Response) -> list[dict[str, Any]]:

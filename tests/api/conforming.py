@@ -85,28 +85,24 @@ def _models(kind: Any, is_list: bool = False) -> Iterator[tuple[type[BaseModel],
             yield from _models(inner, is_list or get_origin(kind) is list)
 
 
-KINDS = {
-    "honoured": "What is honoured",
-    "refused": "What is refused",
-    "ignored": "What is accepted and changes nothing",
+HEADS = {
+    "honoured": ("What is honoured", "takes", "what it does"),
+    "refused": ("What is refused", "may be", "because"),
+    "ignored": ("What changes nothing", "may be", ""),
 }
 
 
 def printed(table: Table) -> str:
     """*table* in Markdown."""
-    parts = [
-        _part(title, [r for r in table.rows if r.kind == kind]) for kind, title in KINDS.items()
-    ]
-    return "\n".join(part for part in parts if part)
-
-
-def _part(title: str, rows: list[Row]) -> str:
-    if not rows:
-        return ""
-    lines = [f"| `{row.field}` | {row.takes} | {row.does} |" for row in rows]
     return "\n".join(
-        [f"### {title}", "", "| field | takes | what it does |", "|---|---|---|", *lines, ""]
+        "\n".join((f"### {title}", "", f"| field | {takes} | {does} |", "|---|---|---|", *rows, ""))
+        for kind, (title, takes, does) in HEADS.items()
+        if (rows := [_line(row) for row in table.rows if row.kind == kind])
     )
+
+
+def _line(row: Row) -> str:
+    return f"| `{row.field}` | {row.takes} | {row.does} |"
 
 
 def _marked(path: str) -> re.Pattern[str]:

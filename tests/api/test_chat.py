@@ -70,7 +70,8 @@ def test_on_the_wire_a_stream_is_server_sent_events_that_end_with_done(
     *events, end = answer.text.removesuffix("\n\n").split("\n\n")
     assert end == "data: [DONE]"
     chunks = [json.loads(event.removeprefix("data: ")) for event in events]
-    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    start = {"role": "assistant", "content": "", "refusal": None}
+    assert chunks[0]["choices"][0]["delta"] == start
     assert chunks[-1]["choices"][0]["delta"] == {}
     assert "total" in chunks[-1]["lookout"]["timings_ms"]
 

@@ -95,7 +95,9 @@ def test_every_way_in_asks_for_a_key_but_the_health_checks(keyed: Keyed) -> None
 
 def test_with_the_key_it_answers_as_ever(keyed: Keyed) -> None:
     with keyed.http(keyed.key) as http:
-        assert said(ask(http, "hi")) == "hi"
+        answer = ask(http, "hi")
+        assert said(answer) == "hi"
+        assert answer.headers["x-ratelimit-limit-requests"] == "600"
         for path in ("/docs", "/openapi.json", "/metrics", "/v1/models", "/api/v1/rules"):
             assert http.get(path).status_code == 200
         assert http.get("/nothing/here").status_code == 404

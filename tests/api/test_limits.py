@@ -5,9 +5,11 @@ import socket
 from contextlib import AsyncExitStack, closing, suppress
 
 import httpx
+import pytest
 
 from api.listening import listen
 from api.settings import ApiSettings
+from bus.errors import BadSettings
 from compose.ports import free_port
 from tests.api.asking import CHAT, refused
 from tests.api.serving import serving
@@ -118,6 +120,12 @@ def test_a_connection_too_many_is_told_so_but_for_the_health_checks(run: Run) ->
             assert await read(many[-1][0]) == b""
 
     run(scenario())
+
+
+@pytest.mark.parametrize("origin", ["app.example", "https://app.example/", "https://a/b", "a b"])
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    with pytest.raises(BadSettings, match="LOOKOUT_CORS_ORIGINS"):
+        ApiSettings(cors_origins=(origin,))
 
 
 def test_an_answer_in_two_parts_does_not_wait_for_the_first_to_be_acknowledged(run: Run) -> None:

@@ -85,8 +85,8 @@ def test_every_answer_has_its_kind_and_every_refusal_its_codes(
                 schema = answer["content"]["application/json"]["schema"]
                 assert schema["$ref"].endswith("/ErrorAnswer")
             else:
-                ((_, content),) = answer["content"].items()
-                assert content["schema"], (name, status)
+                assert answer["content"], (name, status)
+                assert all(content["schema"] for content in answer["content"].values()), name
 
 
 def test_every_reference_leads_somewhere_and_every_schema_is_named_once(
@@ -112,6 +112,8 @@ def test_what_a_rule_may_be_is_said_in_words_of_json_schema(document: dict[str, 
     schemas = document["components"]["schemas"]
     assert schemas["Rule"]["required"] == ["question"]
     assert schemas["RuleChange"]["required"] == []
+    changes = (*schemas["RuleChange"]["properties"].values(), schemas["CameraChange"])
+    assert not any(part.get("default") for change in changes for part in every(change))
     assert schemas["Rule"]["properties"]["on"]["default"] == 0.6
     for name, field in schemas["Rule"]["properties"].items():
         assert field["description"] == ALLOWED[name]

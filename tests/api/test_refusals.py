@@ -6,79 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.asking import CHAT, RED, ask, image, red_url, refused, said, seen
-
-REFUSED: dict[str, Any] = {
-    "n": 2,
-    "logprobs": True,
-    "top_logprobs": 3,
-    "logit_bias": {"50256": -100},
-    "tools": [{"type": "function", "function": {"name": "open_gate"}}],
-    "tool_choice": "auto",
-    "functions": [{"name": "open_gate"}],
-    "function_call": "auto",
-    "audio": {"voice": "alloy", "format": "wav"},
-    "prediction": {"type": "content", "content": "Yes"},
-    "web_search_options": {"search_context_size": "low"},
-    "modalities": ["text", "audio"],
-    "response_format": {"type": "json_object"},
-}
-NOTHING_ASKED: dict[str, Any] = {
-    "n": 1,
-    "logprobs": False,
-    "top_logprobs": 0,
-    "logit_bias": {},
-    "tools": [],
-    "tool_choice": "none",
-    "functions": [],
-    "function_call": "none",
-    "modalities": ["text"],
-    "response_format": {"type": "text"},
-    "stop": [],
-    "stream": False,
-}
-IGNORED: dict[str, Any] = {
-    "user": "n8n",
-    "store": True,
-    "metadata": {"run": "17"},
-    "service_tier": "auto",
-    "parallel_tool_calls": True,
-    "prompt_cache_key": "key",
-    "prompt_cache_retention": "24h",
-    "reasoning_effort": "low",
-    "safety_identifier": "someone",
-    "verbosity": "low",
-}
-HONOURED: dict[str, Any] = {
-    "temperature": 0.7,
-    "top_p": 0.9,
-    "seed": -1,
-    "presence_penalty": 0.5,
-    "frequency_penalty": -0.5,
-    "min_tokens": 1,
-    "max_tokens": 100,
-    "max_completion_tokens": 100,
-    "stop": ["nowhere"],
-}
+from tests.api.asking import CHAT, RED, ask, image, red_url, refused, seen
 
 
-@pytest.mark.parametrize("field", REFUSED)
-def test_what_would_change_the_answer_is_refused_by_name(lookout: httpx.Client, field: str) -> None:
-    reason = refused(ask(lookout, "hi", **{field: REFUSED[field]}), 400, "bad_request", field)
-    assert field in reason
-
-
-@pytest.mark.parametrize("field", NOTHING_ASKED)
-def test_the_same_field_may_say_that_nothing_is_asked(lookout: httpx.Client, field: str) -> None:
-    assert said(ask(lookout, "hi", **{field: NOTHING_ASKED[field]})) == "hi"
-    assert said(ask(lookout, "hi", **{field: None})) == "hi"
-
-
-def test_what_cannot_change_the_answer_is_accepted(lookout: httpx.Client) -> None:
-    assert said(ask(lookout, "hi", **IGNORED)) == "hi"
-    assert said(ask(lookout, "hi", **dict.fromkeys(IGNORED))) == "hi"
-    assert said(ask(lookout, "hi", **HONOURED)) == "hi"
-    assert said(ask(lookout, "hi", **dict.fromkeys(HONOURED))) == "hi"
+def schema(schema: object) -> dict[str, Any]:
+    return {"type": "json_schema", "json_schema": {"name": "scene", "schema": schema}}
 
 
 @pytest.mark.parametrize("field", ["top_k", "temprature", "x" * 5000, "größe"])
@@ -97,7 +29,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"messages": [{"role": "user"}]}, "messages[0].content"),
     ({"messages": [{"content": "hi"}]}, "messages[0].role"),
     ({"messages": [{"role": "robot", "content": "hi"}]}, "messages[0].role"),
-    ({"messages": [{"role": "tool", "content": "hi"}]}, "messages[0].role"),
+    ({"messages": [{"role": "tool", "content": "hi"}]}, "messages[0].tool_call_id"),
     ({"messages": [{"role": 1, "content": "hi"}]}, "messages[0].role"),
     ({"messages": [{"role": "user", "content": None}]}, "messages[0].content"),
     ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
@@ -227,6 +159,11 @@ def test_a_refusal_repeats_nothing_of_what_was_sent(lookout: httpx.Client) -> No
         ask(lookout, 5, {"type": "text", "text": secret}),
         ask(lookout, secret, temperature=secret),
         ask(lookout, secret, tools=[secret]),
+        ask(lookout, secret, tool_choice=secret),
+        ask(lookout, secret, logit_bias={"1": secret}),
+        ask(lookout, secret, response_format=schema({"type": secret})),
+        ask(lookout, secret, response_format=schema({"$ref": secret})),
+        ask(lookout, secret, response_format=schema({"pattern": f"(?={secret})"})),
         ask(lookout, {"type": "text", "text": secret, "more": secret}),
         ask(lookout, image(f"data:image/png;base64,{secret}")),
         ask(lookout, image(f"rtsp://user:{secret}/@10.0.0.1/")),
@@ -242,6 +179,14 @@ def test_a_body_full_of_mistakes_is_refused_at_once(lookout: httpx.Client) -> No
         ({"messages": millions}, "messages[0]"),
         ({"messages": [{"role": "user", "content": millions}]}, "messages[0].content[0]"),
         ({"messages": [{"role": "user", "content": "hi"}], "stop": millions}, "stop"),
+        ({"messages": [{"role": "user", "content": "hi"}], "tools": millions}, "tools[0]"),
+        (
+            {
+                "messages": [{"role": "user", "content": "hi"}],
+                "logit_bias": {str(number): 101 for number in range(100_000)},
+            },
+            "logit_bias",
+        ),
         ({str(number): 0 for number in range(100_000)}, None),
     ):
         answer = lookout.post(CHAT, json=body, timeout=5)

@@ -78,6 +78,10 @@ def test_no_frame_of_a_replaced_camera_is_ever_used(
 def test_a_new_name_does_not_interrupt_the_camera(registry: httpx.Client, red: str) -> None:
     add(registry, id="named", url=red)
     look(registry, "named")
+    for number in range(10):  # at once, and not when its capture process has read it
+        name = f"Yard {number}"
+        renamed = registry.patch("/v1/cameras/named", json={"name": name}).json()
+        assert renamed["name"] == name
     changed = registry.patch("/v1/cameras/named", json={"name": "Yard"}).json()
     until(lambda: registry.get("/v1/cameras/named").json()["name"] == "Yard")
     after = registry.get("/v1/cameras/named").json()

@@ -6,8 +6,8 @@ import hypothesis.strategies as st
 from hypothesis import example, given
 from pydantic import ValidationError
 
-from api.errors import path
 from api.chat_request import ChatRequest
+from api.errors import path
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

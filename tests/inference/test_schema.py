@@ -86,7 +86,8 @@ def test_a_loop_that_hides_behind_others_is_found() -> None:
 @pytest.mark.parametrize(
     "pattern",
     ["(a", "a)", "[a", "a**", "*a", "(?=a)", "(?P<n>a)", "\\b", "\\1", "a{3,2}", "[z-a]", "a\\",
-     "^a^", "a$b", "[\\d-z]", 25 * "(" + 25 * ")", "\x00", "[]", "x{"],
+     "^a^", "a$b", "[\\d-z]", 25 * "(" + 25 * ")", "\x00", "[]", "x{",
+     "x{1000000000}", "(a{0}){900000000}", "(a|b)*a(a|b){12}", "^(a?b?c?d?e?){300}$"],
 )  # fmt: skip
 def test_a_pattern_that_is_not_understood_is_refused(pattern: str) -> None:
     message = refusal({"type": "object", "properties": {"p": {"pattern": pattern}}})

@@ -11,7 +11,12 @@ from bus.messages import Delta, Finished
 from tests.api.responses.asking import events_of
 from tests.conftest import Run
 
-RESPONSE: dict[str, Any] = {"id": "resp_" + "a" * 32, "status": "in_progress", "output": [], "error": None}
+RESPONSE: dict[str, Any] = {
+    "id": "resp_" + "a" * 32,
+    "status": "in_progress",
+    "output": [],
+    "error": None,
+}
 
 
 async def as_it_is(response: Any) -> Any:

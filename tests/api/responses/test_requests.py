@@ -1,164 +1,22 @@
 """What is asked and cannot be done is refused by name; what cannot matter is let through."""
 
 import json
-from typing import Any
 
 import httpx
 import pytest
 
-from api.responses.schemas import INCLUDABLE
 from tests.api.asking import refused
-from tests.api.responses.asking import PATH, ask, image, said, text, user
+from tests.api.responses.asking import PATH, ask, image, text, user
 
 JSON = {"content-type": "application/json"}
 
-IGNORED: dict[str, Any] = {
-    "access_programs": {"cyber": "standard"},
-    "background_options": {"completion_window": "soonest"},
-    "image": {"context_compression": "auto"},
-    "max_tool_calls": 5,
-    "prompt_cache_key": "key",
-    "prompt_cache_options": {"mode": "implicit"},
-    "prompt_cache_retention": "24h",
-    "reasoning": {"effort": "low", "summary": "auto"},
-    "safety_identifier": "someone",
-    "service_tier": "flex",
-    "stream_options": {"include_obfuscation": False},
-    "truncation": "auto",
-    "user": "n8n",
-}
-NOTHING_ASKED: dict[str, Any] = {
-    "background": False,
-    "include": [],
-    "metadata": {},
-    "moderation": None,
-    "parallel_tool_calls": True,
-    "stream": False,
-    "text": {},
-    "tools": [],
-    "tool_choice": "auto",
-    "top_logprobs": 0,
-    "truncation": "disabled",
-}
-
-
-def test_what_cannot_change_the_answer_is_accepted(lookout: httpx.Client) -> None:
-    assert said(ask(lookout, "hi", **IGNORED)) == "hi"
-    assert said(ask(lookout, "hi", **dict.fromkeys(IGNORED))) == "hi"
-    assert said(ask(lookout, "hi", **NOTHING_ASKED)) == "hi"
-    assert said(ask(lookout, "hi", **dict.fromkeys(NOTHING_ASKED))) == "hi"
-    assert said(ask(lookout, "hi", text={"verbosity": "low", "format": {"type": "text"}})) == "hi"
-    without_logprobs = [name for name in INCLUDABLE if "logprobs" not in name]
-    assert said(ask(lookout, "hi", include=without_logprobs)) == "hi"
-
-
-TOOL = {"type": "function", "name": "look"}
 CALL = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
-WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"input": None}, "input"),
-    ({"input": 5}, "input"),
-    ({"input": {}}, "input"),
-    ({"input": []}, "input"),
-    ({"input": ["hi"]}, "input[0]"),
-    ({"input": [{}]}, "input[0].role"),
-    ({"input": [{"role": "user"}]}, "input[0].content"),
-    ({"input": [{"role": "robot", "content": "hi"}]}, "input[0].role"),
-    ({"input": [{"role": "tool", "content": "hi"}]}, "input[0].role"),
-    ({"input": [{"role": "user", "content": None}]}, "input[0].content"),
-    ({"input": [{"role": "user", "content": "hi", "size": 1}]}, "input[0].size"),
-    ({"input": [{"type": "web_search_call", "id": "ws_1"}]}, "input[0].type"),
-    ({"input": [{"type": ["message"]}]}, "input[0].type"),
-    ({"input": [{"role": "user", "content": "a"}] * 257}, "input"),
-    ({"input": [{**CALL, "name": "a b"}]}, "input[0].name"),
-    ({"input": [{**CALL, "arguments": {}}]}, "input[0].arguments"),
-    ({"input": [{"type": "function_call_output", "call_id": "c"}]}, "input[0].output"),
-    (
-        {"input": [{"type": "function_call_output", "call_id": "c", "output": ""}]},
-        "input[0].call_id",
-    ),
-    ({"model": 5}, "model"),
-    ({"instructions": 5}, "instructions"),
-    ({"stream": "sometimes"}, "stream"),
-    ({"max_output_tokens": 0}, "max_output_tokens"),
-    ({"max_output_tokens": 10**30}, "max_output_tokens"),
-    ({"temperature": 2.1}, "temperature"),
-    ({"top_p": 0}, "top_p"),
-    ({"top_logprobs": 21}, "top_logprobs"),
-    ({"include": ["everything"]}, "include[0]"),
-    ({"include": "everything"}, "include"),
-    ({"text": "json"}, "text"),
-    ({"text": {"format": {"type": "xml"}}}, "text.format.type"),
-    ({"text": {"format": {"type": "json_schema", "name": "a"}}}, "text.format.schema"),
-    ({"text": {"format": {"type": "json_schema", "schema": {}}}}, "text.format.name"),
-    (
-        {"text": {"format": {"type": "json_schema", "name": "a", "schema": {"type": "car"}}}},
-        "text.format.schema",
-    ),
-    ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
-    ({"tools": [TOOL, {"type": "file_search", "vector_store_ids": []}]}, "tools[1].type"),
-    ({"tools": [{"type": "computer_use_preview"}]}, "tools[0].type"),
-    ({"tools": [{"type": "function", "function": {"name": "look"}}]}, "tools[0].name"),
-    ({"tools": [{**TOOL, "name": "a b"}]}, "tools[0].name"),
-    ({"tools": [{**TOOL, "parameters": []}]}, "tools[0].parameters"),
-    ({"tools": [TOOL] * 129}, "tools"),
-    ({"tool_choice": "must"}, "tool_choice"),
-    ({"tool_choice": "required"}, "tool_choice"),
-    ({"tool_choice": {"type": "function", "name": "look"}}, "tool_choice"),
-    ({"tool_choice": {"type": "web_search_preview"}}, "tool_choice.type"),
-    (
-        {"tools": [TOOL], "tool_choice": {"type": "allowed_tools", "mode": "auto"}},
-        "tool_choice.tools",
-    ),
-    ({"store": "yes please"}, "store"),
-    ({"background": True}, "background"),
-    ({"conversation": "conv_1"}, "conversation"),
-    ({"conversation": {"id": "conv_1"}}, "conversation"),
-    ({"prompt": {"id": "pmpt_1"}}, "prompt"),
-    ({"moderation": {"model": "omni"}}, "moderation"),
-    ({"context_management": [{"type": "compaction"}]}, "context_management"),
-    ({"truncation": "always"}, "truncation"),
-    ({"metadata": {"a": 1}}, "metadata"),
-    ({"metadata": {str(number): "" for number in range(17)}}, "metadata"),
-    ({"metadata": {"a": "b" * 513}}, "metadata"),
-    ({"user": {"name": "me"}}, "user"),
-    ({"stream_options": {"colour": 1}}, "stream_options.colour"),
-    ({"messages": []}, "messages"),
-    ({"temprature": 1}, "temprature"),
-]
 
 
-@pytest.mark.parametrize(("fields", "param"), WRONG, ids=lambda value: str(value)[:50])
-def test_a_wrong_value_is_refused_where_it_stands(
-    lookout: httpx.Client, fields: dict[str, Any], param: str
-) -> None:
-    reason = refused(lookout.post(PATH, json={"input": "hi", **fields}), 400, "bad_request", param)
-    assert reason.startswith(f"{param}: ")
-
-
-WRONG_PARTS: list[tuple[Any, str]] = [
-    ("text", ""),
-    (None, ""),
-    ({}, ".type"),
-    ({"type": "text", "text": "hi"}, ".type"),
-    ({"type": "image_url", "image_url": "demo"}, ".type"),
-    ({"type": "input_file", "file_url": "https://a/b"}, ".type"),
-    ({"type": "input_audio"}, ".type"),
-    ({"type": "input_text"}, ".text"),
-    ({"type": "input_image"}, ".image_url"),
-    ({"type": "input_image", "image_url": ""}, ".image_url"),
-    ({"type": "input_image", "image_url": {"url": "demo"}}, ".image_url"),
-    ({"type": "input_image", "file_id": "file-1"}, ".file_id"),
-    ({"type": "input_image", "image_url": "demo", "detail": "4k"}, ".detail"),
-    ({"type": "stream", "stream": {}}, ".stream.stream_id"),
-]
-
-
-@pytest.mark.parametrize(("part", "where"), WRONG_PARTS, ids=lambda value: str(value)[:50])
-def test_a_wrong_part_is_refused_where_it_stands(
-    lookout: httpx.Client, part: object, where: str
-) -> None:
-    answer = ask(lookout, [user(text("hi"), part)])
-    refused(answer, 400, "bad_request", f"input[0].content[1]{where}")
+@pytest.mark.parametrize("field", ["messages", "temprature", "x" * 5000, "größe"])
+def test_an_unknown_field_is_refused_by_name(lookout: httpx.Client, field: str) -> None:
+    reason = refused(ask(lookout, "hi", **{field: 1}), 400, "bad_request", field[:100])
+    assert "not known" in reason
 
 
 def test_a_picture_that_cannot_be_had_is_named(lookout: httpx.Client) -> None:
