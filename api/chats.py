@@ -24,6 +24,7 @@ from api.settings import ApiSettings
 from bus import messages as wire
 from bus.errors import DeadlineExceeded, EngineError, LookoutError
 from bus.jobs import JobClient, Retried
+from bus.log import JOB
 
 Event = wire.Delta | Retried | wire.Finished
 
@@ -103,8 +104,10 @@ class Chats:
         model = await self.models.resolve(asked.model)
         most = self.settings.max_pictures
         messages = await conversation.read(asked.messages, self.images, most, asked.param)
+        job = f"{prefix}{uuid.uuid4().hex}"
+        JOB.set(job)  # every line of the log that is written for this request says it
         return wire.Job(
-            id=f"{prefix}{uuid.uuid4().hex}",
+            id=job,
             model=model,
             process=self.settings.process,
             task=wire.Chat(messages, asked.sampling, asked.stream, asked.n),

@@ -13,6 +13,7 @@ Pixels = NDArray[np.uint8]  # H x W x 3, RGB
 
 # As `api` has checked them, in this order: for another parser it may be another picture.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "TGA")
+BAND = 64  # lines of the smaller picture
 MAX_SIDE = 2048  # a model sees less; a phone's photo is not carried around at 50 megapixels
 
 
@@ -45,6 +46,24 @@ def _turn_upright(image: Image.Image) -> None:
 def _rgb(image: Image.Image, most: int) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         image = _eight_bits(image)
+    if max(image.size) > most * 2:
+        return _in_bands(image, most)
+    return _blended(image, most)
+
+
+def _in_bands(image: Image.Image, most: int) -> Image.Image:
+    """As `_blended`, a band of it after the other: no second copy of a huge picture is made."""
+    factor = max(image.size) // most
+    width, height = image.size
+    small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top in range(0, height, BAND * factor):
+        band = image.crop((0, top, width, min(top + BAND * factor, height)))
+        small.paste(_blended(band, max(band.size)).reduce(factor), (0, top // factor))
+    small.thumbnail((most, most))
+    return small
+
+
+def _blended(image: Image.Image, most: int) -> Image.Image:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.new("RGBA", layer.size, "white")
@@ -56,6 +75,19 @@ def _rgb(image: Image.Image, most: int) -> Image.Image:
 
 def _eight_bits(image: Image.Image) -> Image.Image:
     """16-bit and float greys, which Pillow would clip and not scale."""
-    values = np.nan_to_num(np.asarray(image, np.float32))
-    top = 65535.0 if image.mode.startswith("I") else max(1.0, float(values.max()))
-    return Image.fromarray((values * (255.0 / top)).clip(0, 255).astype(np.uint8))
+    top = 65535.0 if image.mode.startswith("I") else _brightest(image)
+    grey = Image.new("L", image.size)
+    for line in range(0, image.height, BAND):
+        values = _values(image, line) * (255.0 / top)
+        grey.paste(Image.fromarray(values.clip(0, 255).astype(np.uint8)), (0, line))
+    return grey
+
+
+def _brightest(image: Image.Image) -> float:
+    return max(1.0, *(float(_values(image, y).max()) for y in range(0, image.height, BAND)))
+
+
+def _values(image: Image.Image, top: int) -> NDArray[np.float32]:
+    """A band of a grey picture; what is no number is black."""
+    band = image.crop((0, top, image.width, min(top + BAND, image.height)))
+    return np.nan_to_num(np.asarray(band, np.float32))

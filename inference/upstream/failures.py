@@ -74,6 +74,8 @@ def complaint(body: bytes) -> Complaint:
     """What *body* says, be it JSON, a proxy's page, or nothing."""
     try:
         said: Any = msgspec.json.decode(body)
+        if isinstance(said, str) and said.startswith("{"):  # MLC's, packed twice
+            said = msgspec.json.decode(said)
     except msgspec.DecodeError:
         text = TAG.sub(" ", body.decode(errors="replace"))
         return Complaint(_short(text))
