@@ -88,7 +88,9 @@ def _additional_properties(
         more = [name for name in value if name not in schema.get("properties", ())]
         named = {name for p in schema.get("patternProperties", ()) for name in _found(p, more)}
         for name in more:
-            if name not in named:
+            if name not in named and wanted is False:
+                yield ValidationError("additionalProperties")
+            elif name not in named:
                 yield from validator.descend(value[name], wanted, path=name)
 
 

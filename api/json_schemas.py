@@ -7,7 +7,7 @@ steps of a check, and expressions that are searched in linear time.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
@@ -22,8 +22,12 @@ from api.json_keywords import BoundedValidator, TooLong, first_error, regex
 MAX_SIZE = 65_536  # characters, as JSON
 MAX_DEPTH = 64  # of objects and lists in each other
 MAX_PLACE = 80  # characters of where a mistake is
+# Where a schema has others: as a value, in a list, by name.
+ONE_WITHIN = (
+    *("additionalProperties", "contains", "else", "if", "items", "not", "propertyNames", "then"),
+)
+LISTS_WITHIN = ("allOf", "anyOf", "oneOf", "prefixItems")
 NAMES_WITHIN = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-DATA_WITHIN = ("const", "default", "enum", "example", "examples")
 UNKNOWN = ("$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef")
 UNBOUNDED = ("unevaluatedItems", "unevaluatedProperties")
 HEADS = ("$id", "$schema")  # of a document; what is meant is 2020-12 whatever they say
@@ -91,7 +95,7 @@ def _follow(validator: Any, value: object) -> None:
     except (TooLong, Unresolvable, ArithmeticError) as error:
         raise Mismatch("to check it takes too many steps") from error
     if first is not None:
-        raise Mismatch(f"{first.json_path[:MAX_PLACE]} breaks `{first.validator}`")
+        raise Mismatch(f"{first.json_path[:MAX_PLACE]} breaks `{first.validator or 'false'}`")
 
 
 @lru_cache(maxsize=16)  # most clients send the same one again and again
@@ -108,34 +112,40 @@ def _validator(text: str) -> Any:
 
 def _check_keywords(root: dict[str, Any]) -> None:
     """What cannot be honoured, or not within bounds."""
-    waiting: list[tuple[object, bool]] = [(root, False)]
+    schemas = list(_schemas(root))
+    known = {id(schema) for schema in schemas}
+    for schema in schemas:
+        for keyword in (*UNKNOWN, *UNBOUNDED, *HEADS):
+            if keyword in schema:
+                raise BadSchema(f"`{keyword}` is not supported here")
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and not _leads_to(root, reference, known):
+            raise BadSchema("each `$ref` must lead to a schema in the schema itself: #/$defs/…")
+        for pattern in (schema.get("pattern"), *_names(schema.get("patternProperties"))):
+            if isinstance(pattern, str):
+                _check_pattern(pattern)
+
+
+def _schemas(root: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """*root* and every schema in it; what stands elsewhere is data, and nobody follows it."""
+    waiting: list[object] = [root]
     while waiting:
-        value, are_names = waiting.pop()
-        if isinstance(value, dict) and not are_names:
-            _check_object(root, value)
-            waiting += [
-                (inner, key in NAMES_WITHIN)
-                for key, inner in value.items()
-                if key not in DATA_WITHIN
-            ]
-        else:
-            waiting += [(inner, False) for inner in _within(value)]
+        schema = waiting.pop()
+        if isinstance(schema, dict):
+            yield schema
+            waiting += [schema.get(keyword) for keyword in ONE_WITHIN]
+            for keyword in LISTS_WITHIN:
+                waiting += inner if isinstance(inner := schema.get(keyword), list) else ()
+            for keyword in NAMES_WITHIN:
+                waiting += inner.values() if isinstance(inner := schema.get(keyword), dict) else ()
 
 
-def _check_object(root: dict[str, Any], schema: dict[str, Any]) -> None:
-    for keyword in (*UNKNOWN, *UNBOUNDED, *HEADS):
-        if keyword in schema:
-            raise BadSchema(f"`{keyword}` is not supported here")
-    reference = schema.get("$ref")
-    if isinstance(reference, str) and not _leads_somewhere(root, reference):
-        raise BadSchema("each `$ref` must lead to a place in the schema itself: #/$defs/…")
-    patterns = schema.get("patternProperties")
-    for pattern in (schema.get("pattern"), *(patterns if isinstance(patterns, dict) else ())):
-        if isinstance(pattern, str):
-            _check_pattern(pattern)
+def _names(value: object) -> Iterable[object]:
+    return value if isinstance(value, dict) else ()
 
 
-def _leads_somewhere(root: object, reference: str) -> bool:
+def _leads_to(root: object, reference: str, known: Set[int]) -> bool:
+    """Whether *reference* is the place of a schema whose identity is *known*."""
     place: object = root
     mark, *steps = unquote(reference).split("/")
     for step in steps:
@@ -146,7 +156,7 @@ def _leads_somewhere(root: object, reference: str) -> bool:
             place = place[int(name)]
         else:
             return False
-    return mark == "#" and isinstance(place, dict | bool)
+    return mark == "#" and (isinstance(place, bool) or id(place) in known)
 
 
 def _check_pattern(pattern: str) -> None:

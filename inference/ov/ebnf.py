@@ -7,6 +7,8 @@ from bus.errors import BadJob
 from inference.ov.automaton import Range
 
 LARGEST = 100_000  # characters; what is compiled holds up all others
+PLACE = 30  # characters that a place in `a{32}` costs as much as: the compiler looks at each
+COUNTED = re.compile(r"\{(\d+)(?:,(\d+))?\}")
 CHUNK = 32  # of more than these in a row the compiler counts each, at every token
 
 
@@ -26,7 +28,8 @@ class Grammar:
 
     def define(self, name: str, body: str) -> None:
         self._bodies[name] = body
-        self._size += len(body)
+        places = sum(int(most or least) for least, most in COUNTED.findall(body))
+        self._size += len(body) + PLACE * places
         if self._size > LARGEST:
             raise BadJob("the JSON schema is too large", param="response_format")
 

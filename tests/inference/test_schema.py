@@ -101,6 +101,9 @@ def test_a_schema_that_is_no_json_or_too_deep_or_too_large_is_refused() -> None:
     for _ in range(70):
         deep = {"type": "array", "items": deep}
     assert "64 values deep" in refusal(deep)
+    assert "too large" in refusal(
+        {"properties": {f"p{n}": {"type": "string", "maxLength": 300 + n} for n in range(300)}}
+    )
     assert "too large" in refusal({"enum": [f"{n:0100d}" for n in range(LARGEST // 100)]})
 
 
