@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from itertools import chain
 
 from bus.errors import DeadlineExceeded, LookoutError
 from bus.messages import Delta
@@ -61,8 +62,8 @@ def merged(deltas: Sequence[Delta]) -> Deltas:
         Delta(
             "".join([piece.text for piece in pieces]),
             choice,
-            tuple(score for piece in pieces for score in piece.scores),
-            tuple(call for piece in pieces for call in piece.calls),
+            tuple(chain.from_iterable([piece.scores for piece in pieces])),
+            tuple(chain.from_iterable([piece.calls for piece in pieces])),
         )
         for choice, pieces in answers.items()
     )

@@ -21,7 +21,7 @@ SCHEMA = {
     "additionalProperties": False,
 }
 CALL = {"id": "call_1", "type": "function", "function": {"name": "open_gate", "arguments": "{}"}}
-CALLING = {"role": "assistant", "content": None, "tool_calls": [CALL]}
+CALLING: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": [CALL]}
 TOLD = {"role": "tool", "tool_call_id": "call_1", "content": "It is open."}
 
 

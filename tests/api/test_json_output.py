@@ -1,10 +1,14 @@
 """JSON is what was asked for or an error; what a stranger's schema may cost is bounded."""
 
 import asyncio
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
+import hypothesis.strategies as st
+import msgspec
 import pytest
+from hypothesis import given
 
 from api.json_output import check, schema_format, schema_text
 from api.json_schemas import MAX_DEPTH, MAX_SIZE
@@ -259,3 +263,30 @@ def test_while_a_schema_is_checked_others_are_served(run: Any) -> None:
         assert turns > 5
 
     run(scenario())
+
+
+WORDS = st.sampled_from(
+    [
+        *("type", "properties", "items", "allOf", "anyOf", "not", "if", "then", "$ref", "$defs"),
+        *("pattern", "patternProperties", "additionalProperties", "enum", "const", "required"),
+        *("minimum", "multipleOf", "uniqueItems", "contains", "minContains", "prefixItems"),
+        *("propertyNames", "dependentSchemas", "dependentRequired", "maxLength", "format", "a"),
+    ]
+)
+LEAVES = st.one_of(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(allow_nan=False),
+    st.sampled_from(["#", "#/$defs/a", "#/items", "object", "array", "string", "integer", "^a"]),
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(WORDS, VALUES, max_size=4), VALUES)
+def test_any_json_is_a_schema_or_is_refused_and_any_answer_fits_or_does_not(
+    schema: dict[str, Any], value: object
+) -> None:
+    with suppress(BadJob, BadOutput):
+        checked(schema, msgspec.json.encode(value).decode())
