@@ -37,7 +37,7 @@ types: setup ## mypy, strict
 	$(BIN)/mypy
 
 test: setup ## all tests but the slow suites
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder tests/test_stack.py tests
+	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/test_stack.py tests
 
 soak: setup ## the slow tests: a thousand reconnects, a minute of garbage
 	LOOKOUT_FUZZ_S=60 $(BIN)/python -m pytest -m soak --timeout 600

@@ -1,6 +1,7 @@
 """What we answer to a chat, in OpenAI's shapes. Pure: time and ids are arguments."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -21,8 +22,12 @@ class Identity(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, job_id: str, created: float, model: str) -> "Identity":
-        digest = sha256(f"{VERSION} {model}".encode()).hexdigest()
-        return cls(job_id, int(created), model, f"fp_{digest[:10]}")
+        return cls(job_id, int(created), model, _fingerprint(model))
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(model: str) -> str:
+    return f"fp_{sha256(f'{VERSION} {model}'.encode()).hexdigest()[:10]}"
 
 
 def completion(

@@ -8,7 +8,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import time
 
 import msgspec
@@ -29,8 +29,7 @@ from bus.log import JOB
 Event = wire.Delta | Retried | wire.Finished
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """What a client wants, checked as far as its own words go."""
 
     model: str | None
@@ -41,8 +40,7 @@ class Asked:
     n: int = 1
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(msgspec.Struct, frozen=True):
     """One of the answers to a question."""
 
     text: str
@@ -51,20 +49,18 @@ class Choice:
     reason: wire.Reason
 
 
-@dataclass(frozen=True)
-class Whole:
+class Whole(msgspec.Struct, frozen=True):
     choices: tuple[Choice, ...]
     last: wire.Finished
     total_s: float
 
 
-@dataclass
-class Heard:
+class Heard(msgspec.Struct):
     """What has come of one answer so far."""
 
-    pieces: list[str] = field(default_factory=list)
-    scores: list[wire.TokenScore] = field(default_factory=list)
-    calls: dict[int, wire.ToolCall] = field(default_factory=dict)
+    pieces: list[str] = []
+    scores: list[wire.TokenScore] = []
+    calls: dict[int, wire.ToolCall] = {}
 
     def add(self, delta: wire.Delta) -> None:
         self.pieces.append(delta.text)

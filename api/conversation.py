@@ -1,6 +1,6 @@
 """A conversation as the client has it becomes one that workers read: pictures are looked up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -36,26 +36,26 @@ async def read(
     return tuple(
         wire.Message(
             "system" if message.role == "developer" else message.role,
-            tuple(_text(part) or next(found) for part in _parts(message)),
-            tuple(map(_call, message.tool_calls or ())),
+            _parts(message, found),
+            tuple(map(_call, message.tool_calls)) if message.tool_calls else (),
             message.tool_call_id or "",
         )
         for message in messages
     )
 
 
-def _parts(message: Message) -> Sequence[TextPart | RefusalPart | ImagePart | StreamPart | str]:
+def _parts(message: Message, found: Iterator[Picture]) -> tuple[wire.Part, ...]:
     """What a message says; a refusal stands for an answer that never came."""
     content = message.content
+    if isinstance(content, str):
+        return (wire.Text(content),)
     if content is None:
-        return (message.refusal,) if message.refusal else ()
-    return (content,) if isinstance(content, str) else content
+        return (wire.Text(message.refusal),) if message.refusal else ()
+    return tuple(_text(part) or next(found) for part in content)
 
 
-def _text(part: TextPart | RefusalPart | ImagePart | StreamPart | str) -> wire.Text | None:
+def _text(part: TextPart | RefusalPart | ImagePart | StreamPart) -> wire.Text | None:
     match part:
-        case str():
-            return wire.Text(part)
         case TextPart():
             return wire.Text(part.text)
         case RefusalPart():

@@ -67,6 +67,8 @@ async def _format(request: ChatRequest) -> wire.Format | None:
 
 def _tools(request: ChatRequest) -> tuple[tuple[wire.Tool, ...], str]:
     """The functions that may be called, and the choice between them."""
+    if not request.tools and request.tool_choice in (None, "none", "auto"):
+        return (), "auto"
     tools = {
         tool.function.name: _tool(tool.function, f"tools[{i}].function")
         for i, tool in enumerate(request.tools or ())

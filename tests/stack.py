@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bus.frames import socket_dir
 from compose.ports import free_port
+from tests.waiting import until
 
 STOP_S = 10.0
 
@@ -36,8 +37,10 @@ class Stack:
         return [pid for pid in descendants(self.process.pid) if module in command_line(pid)]
 
     def kill(self, module: str) -> int:
-        """Kill -9 the one process that runs *module*; its pid."""
-        (pid,) = [pid for pid in children(self.process.pid) if module in command_line(pid)]
+        """Kill -9 the one process that runs *module*, as soon as it does; its pid."""
+        (pid,) = until(
+            lambda: [pid for pid in children(self.process.pid) if module in command_line(pid)]
+        )
         os.kill(pid, signal.SIGKILL)
         return pid
 

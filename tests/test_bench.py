@@ -9,6 +9,7 @@ import pytest
 SECTIONS = ("Idle", "Request → worker → answer", "Frames", "Age of a camera's frame", "demo model")
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(110)
 def test_a_quick_run_measures_every_part() -> None:
     output = subprocess.run(

@@ -5,6 +5,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
 
+import pytest
+
 from bus.messages import CameraSpec
 from tests.capture.process import Neighbour, capturing, neighbour
 from tests.conftest import Run
@@ -31,6 +33,7 @@ async def register(we: Neighbour) -> None:
         await we.cameras.add(CameraSpec(name, "demo:?size=160x120&fps=5", explicit=True))
 
 
+@pytest.mark.soak
 def test_cameras_are_divided_and_move_to_who_comes_and_from_who_is_killed(
     run: Run, redis_url: str, tmp_path: Path
 ) -> None:
