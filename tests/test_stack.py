@@ -21,7 +21,7 @@ from tests.waiting import until
 
 T = TypeVar("T")
 
-SLOW = "echo:?delay_ms=1500&slots=16"
+SLOW = "echo:?delay_ms=3000&slots=16"
 
 
 def chat(stack: Stack, text: str = "hello", **more: object) -> httpx.Response:

@@ -18,7 +18,7 @@ from inference.ov.settings import Card
 from inference.ov.wire import Event, Generate, Outcome
 from inference.text import Detokenizer, StopStrings
 
-TOGETHER_S = 0.01  # tokens that follow one another faster than this become text together
+TOGETHER_S = 0.03  # tokens that follow one another faster than this become text together
 OUT_OF_MEMORY = Failed.of(
     EngineError("the request did not fit into the engine's cache: raise cache_gb in its URL")
 )
@@ -49,13 +49,15 @@ class Chat:
         """Whether its new tokens cannot wait: the first, the last, and if any may be a stop."""
         return bool(not self.shown or self.ending or self._sampling.stop)
 
-    def read(self) -> None:
-        """Take the tokens of the last step."""
+    def read(self) -> bool:
+        """Take the tokens of the last step; whether there were any."""
+        before = self.count
         while not self.ending and self.handle.can_read():
             for output in self.handle.read().values():
                 self._take(output.generated_ids, output.finish_reason)
                 if self._bytes:
                     self._weigh(output.generated_ids, output.generated_log_probs)
+        return self.count > before
 
     def show(self, decoded: str) -> Delta:
         """What may be sent now, *decoded* being the text of the window."""
@@ -114,10 +116,8 @@ class Chats:
     def collect(self) -> Iterator[Event]:
         """What the last step of the pipeline brought; call it after each step."""
         for number, chat in list(self._chats.items()):
-            if chat.ending or chat.out_of_memory:
+            if chat.ending or (not chat.read() and chat.out_of_memory):
                 yield self._close(number)
-            else:
-                chat.read()
         due = self._due()
         texts = self._pipeline.texts([chat.words.window for chat in due.values()])
         for (number, chat), decoded in zip(due.items(), texts, strict=True):

@@ -124,8 +124,7 @@ class Runtime:
     """The three parts of a LLaVA export: eyes, word embeddings, language model."""
 
     def __init__(self, settings: Settings) -> None:
-        self._path = settings.path
-        self._query = settings.query
+        self._settings = settings
         self._core = ov.Core()
         self._eyes = self._compile("vision_embeddings", {"pixel_values": 4})
         self._words = self._compile("text_embeddings", {"input": 2})
@@ -179,9 +178,10 @@ class Runtime:
 
     def _compile(self, part: str, inputs: dict[str, int]) -> Any:
         """*inputs*: the names of those it must have, and no others, with their dimensions."""
-        model = self._core.read_model(self._path / f"openvino_{part}_model.xml")
+        settings = self._settings
+        model = self._core.read_model(settings.path / f"openvino_{part}_model.xml")
         found = {input.any_name: len(input.partial_shape) for input in model.inputs}
         if found != inputs:
             raise ValueError(f"{part} takes {found} instead of {inputs}")
-        compiled = self._core.compile_model(model, self._query.device, self._query.properties)
+        compiled = self._core.compile_model(model, settings.query.device, settings.properties)
         return compiled.create_infer_request()

@@ -136,7 +136,7 @@ def _load(settings: Settings) -> Any:
     scheduler.cache_size = query.cache_gb
     try:
         return genai.ContinuousBatchingPipeline(
-            settings.path, scheduler, query.device, query.properties
+            settings.path, scheduler, query.device, settings.properties
         )
     except RuntimeError as error:
         message = f"cannot load {settings.path} on {query.device}: {last_line(error)}"

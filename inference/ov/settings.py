@@ -26,18 +26,13 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str = ""
     device: str = "CPU"
     slots: Count = 8
-    threads: Annotated[int, Meta(ge=0)] = 0  # 0: as many as OpenVINO likes
+    threads: Annotated[int, Meta(ge=0)] = 0  # 0: as the card says
     cache_gb: Annotated[int, Meta(ge=0)] = 0  # 0: as much as the requests in flight need
     max_side: Count = 1344  # a larger picture is scaled down to it, unless the card says how
     judge: Literal["auto", "forced"] = "auto"
     start_s: Seconds = 300.0
     first_token_s: Seconds = 120.0
     token_s: Seconds = 30.0
-
-    @property
-    def properties(self) -> dict[str, int]:
-        """What OpenVINO is told when it compiles a model."""
-        return {"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -53,6 +48,7 @@ class Card(msgspec.Struct, frozen=True):
     judge_prompt: str = JUDGE_PROMPT
     longest_string: int = 0  # characters of one in JSON, where the request sets no limit; 0: any
     longest_list: int = 0  # items likewise: a small model does not find an end by itself
+    threads: Annotated[int, Meta(ge=0)] = 0  # 0: as many as OpenVINO likes
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -80,6 +76,12 @@ class Settings(msgspec.Struct, frozen=True):
     @property
     def model(self) -> str:
         return self.query.id or self.card.id or self.path.name
+
+    @property
+    def properties(self) -> dict[str, int]:
+        """What OpenVINO is told when it compiles a model."""
+        threads = self.query.threads or self.card.threads
+        return {"INFERENCE_NUM_THREADS": threads} if threads else {}
 
 
 def parse(url: str) -> Settings:
