@@ -67,7 +67,14 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
     option(
         "--settings", "LOOKOUT_SETTINGS", "a TOML file with settings and cameras", metavar="FILE"
     )
-    option("--model", "LOOKOUT_MODEL", "engine and model: openvino:/path/to/model", metavar="URL")
+    option(
+        "--model",
+        "LOOKOUT_MODEL",
+        "engine and model: openvino:/path/to/model; as often as you like: requests choose by"
+        " name, the first one answers the others [LOOKOUT_MORE_MODELS]",
+        action=_Models,
+        metavar="URL",
+    )
     option(
         "--preview-port",
         "LOOKOUT_PREVIEW_PORT",
@@ -82,6 +89,23 @@ def _add_up(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
     )
+
+
+class _Models(argparse.Action):
+    """The first one is the default."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        if namespace.LOOKOUT_MODEL is None:
+            namespace.LOOKOUT_MODEL = values
+        else:
+            more = getattr(namespace, "LOOKOUT_MORE_MODELS", [])
+            namespace.LOOKOUT_MORE_MODELS = [*more, values]
 
 
 def _add_server(parser: argparse.ArgumentParser) -> None:

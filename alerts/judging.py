@@ -11,7 +11,7 @@ from bus.errors import EngineError, Unavailable
 from bus.jobs import JobClient
 from bus.messages import CameraFrames, Job, Judge, Judged, Question
 from bus.rules import Rule, zone_of
-from bus.workers import live_workers
+from bus.workers import NO_NAMES, live_workers
 
 WAIT_S = 20.0  # for a judgement; chats go first
 
@@ -25,7 +25,7 @@ class Judges:
 
     async def model(self, rule: Rule) -> str:
         """The model that *rule* means; raise `Unavailable` when none is served."""
-        if wanted := rule.model or self._default:
+        if wanted := self._default if rule.model in NO_NAMES else rule.model:
             return wanted
         workers = await live_workers(self._redis)
         ready = sorted(worker.model for worker in workers if worker.state == "ready")

@@ -13,7 +13,7 @@ from api.shapes.models import Model, ModelList
 from api.shapes.stating import answer, refusals
 from bus.errors import ModelLoading, Unavailable, UnknownModel
 from bus.redis import AWAY, translated
-from bus.workers import WorkerInfo, live_workers
+from bus.workers import NO_NAMES, WorkerInfo, live_workers
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,8 @@ class Models:
 
         Raise `UnknownModel`, `ModelLoading`, `Unavailable`.
         """
-        wanted = self._default if name in (None, "", "default") else name
+        is_default = name in NO_NAMES
+        wanted = self._default if is_default else name
         if wanted not in self._ready_at and not (not wanted and self._ready_at):
             async with translated():
                 await self._renew()  # perhaps it has just come
@@ -62,14 +63,16 @@ class Models:
             return wanted
         if not wanted and self._ready_at:
             return self.served[0]
-        return self._refuse(wanted)
+        return self._refuse(wanted, is_default)
 
-    def _refuse(self, wanted: str | None) -> str:
+    def _refuse(self, wanted: str | None, is_default: bool) -> str:
         loading = sorted({w.model for w in self.workers if w.state == "loading"})
         if wanted in loading or (not wanted and loading):
             raise ModelLoading(f"the model {wanted or loading[0]} is loading: try again shortly")
         if not self.workers:
             raise Unavailable("no model is being served: is the inference process running?")
+        if is_default:
+            raise Unavailable(f"the default model {wanted} is not being served")
         raise UnknownModel(
             f"The model `{str(wanted)[:80]}` does not exist here: "
             f"choose one of {', '.join(self.served) or 'none, for none is ready'}",

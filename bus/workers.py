@@ -12,6 +12,7 @@ from bus import names
 from bus.redis import AWAY
 
 ANNOUNCE_S = 2.0
+NO_NAMES = (None, "", "default")  # who asks for one of these, means the default model
 
 
 class WorkerInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,6 @@ from compose import discovery, valkey
 from compose.ports import is_free
 from compose.settings import LocalSettings
 from inference.engine import Turn, engine_module
-from inference.settings import InferenceSettings
 
 DISCOVER_S = 1.5
 RING_MB = 50  # frames of one 1080p camera
@@ -131,12 +130,12 @@ def port(settings: LocalSettings) -> Findings:
 
 
 def engine(settings: LocalSettings) -> Findings:
-    """Load the model and let it answer one question about a grey picture."""
-    url = read(InferenceSettings).model
-    try:
-        yield Finding("model", "works", asyncio.run(_one_answer(url)))
-    except (LookoutError, TimeoutError) as error:
-        yield Finding("model", "fails", f"{url}: {error}")
+    """Load each model and let it answer one question about a grey picture."""
+    for url in (settings.model, *settings.more_models):
+        try:
+            yield Finding("model", "works", asyncio.run(_one_answer(url)))
+        except (LookoutError, TimeoutError) as error:
+            yield Finding("model", "fails", f"{url}: {error}")
 
 
 async def _one_answer(url: str) -> str:

@@ -4,8 +4,9 @@ import asyncio
 import fcntl
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from bus.frames import leave_socket_dir, socket_dir
 from bus.redis import AWAY, open_redis
 from bus.tasks import background
 from compose import keys, valkey
+from compose.models import Served, served
 from compose.ports import claimed
 from compose.settings import LocalSettings
 from compose.settings_file import check_keys
@@ -43,6 +45,7 @@ async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
     """Run everything until *stop*; print `ready` and the address once it answers."""
     if settings.settings:
         check_keys(settings.settings)
+    models = served(settings)
     with (
         _only_one("LOOKOUT_DATA_DIR", settings.data_dir),
         _only_one("LOOKOUT_RUN_DIR", settings.run_dir),
@@ -50,26 +53,29 @@ async def main(settings: LocalSettings, stop: asyncio.Event) -> None:
     ):
         settings = msgspec.structs.replace(settings, preview_port=preview_port)
         keys.see_to(settings)
-        stack = _stack(settings)
-        runs = [part.run() for part in stack if part.name != "redis"]
-        redis = next((part for part in stack if part.name == "redis"), None)
+        stack = _stack(settings, models)
+        runs = [part.run() for name in stack if name != "redis" for part in stack[name]]
         try:
-            async with background(*([redis.run()] if redis else [])):
+            async with background(*(part.run() for part in stack["redis"])):
                 url = settings.redis_url or _redis_url(settings)
                 async with open_redis(url, patience_s=20) as client:
                     await client.ping()
-                async with background(*runs, _say_when_ready(settings)):
+                async with background(*runs, _say_when_ready(settings, models)):
                     await stop.wait()
-                    for part in stack:
-                        await part.stop(STOP_S[part.name])
+                    await _stop(stack)
         finally:
-            for part in stack:
+            for part in chain(*stack.values()):
                 await part.stop(0)
             _sweep(settings.run_dir)
 
 
-def _stack(settings: LocalSettings) -> list[Supervised]:
-    """The processes, in the order in which they stop."""
+async def _stop(stack: dict[str, list[Supervised]]) -> None:
+    for name, parts in stack.items():
+        await asyncio.gather(*(part.stop(STOP_S[name]) for part in parts))
+
+
+def _stack(settings: LocalSettings, models: Sequence[Served]) -> dict[str, list[Supervised]]:
+    """The processes of each service, in the order in which they stop."""
     url = settings.redis_url or _redis_url(settings)
     roots = settings.file_roots or (str(Path(settings.data_dir) / "media"),)
     env = {
@@ -84,24 +90,33 @@ def _stack(settings: LocalSettings) -> list[Supervised]:
     }
     if settings.cameras is None:
         env["LOOKOUT_CAMERAS"] = "demo=demo:"
+    if len(models) > 1:
+        env["LOOKOUT_DEFAULT_MODEL"] = settings.default_model or models[0].id
 
     async def bury(process: str) -> None:
         """Tell at once what the end of a heartbeat would tell seconds later."""
         async with open_redis(url, patience_s=1) as redis:
             await _forget(redis, process)
 
-    wanted = {"preview": bool(settings.preview_port or settings.preview_push_url), "redis": False}
-    stack = [
-        Supervised(name, service(name), {**env, **keys.told(settings, name)}, bury)
-        for name in STOP_S
-        if wanted.get(name, True)
-    ]
-    if not settings.redis_url:
-        data = Path(settings.data_dir) / "redis"
-        data.mkdir(parents=True, exist_ok=True)
-        command = valkey.command(_socket(settings), data, settings.redis_port)
-        stack.append(Supervised("redis", command, {}))
+    def part(name: str, called: str = "", **more: str) -> Supervised:
+        own = {**env, **keys.told(settings, name), **more}
+        return Supervised(called or name, service(name), own, bury)
+
+    stack = {name: [part(name)] for name in STOP_S}
+    stack["inference"] = [part("inference", m.process, LOOKOUT_MODEL=m.url) for m in models]
+    stack["redis"] = _redis(settings)
+    if not (settings.preview_port or settings.preview_push_url):
+        stack["preview"] = []
     return stack
+
+
+def _redis(settings: LocalSettings) -> list[Supervised]:
+    """The embedded Valkey, unless another one is named."""
+    if settings.redis_url:
+        return []
+    data = Path(settings.data_dir) / "redis"
+    data.mkdir(parents=True, exist_ok=True)
+    return [Supervised("redis", valkey.command(_socket(settings), data, settings.redis_port), {})]
 
 
 @contextmanager
@@ -138,11 +153,11 @@ def _redis_url(settings: LocalSettings) -> str:
     return f"unix://{_socket(settings)}"
 
 
-async def _say_when_ready(settings: LocalSettings) -> None:
+async def _say_when_ready(settings: LocalSettings, models: Sequence[Served]) -> None:
     address = f"http://{_reachable(settings.host)}:{settings.port}"
     async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
         while True:
-            if await _is_ready(client, address) and await _is_shown(settings):
+            if await _is_ready(client, address, models) and await _is_shown(settings):
                 break
             await asyncio.sleep(0.1)
     sys.stdout.write(f"ready {address}\n")
@@ -154,11 +169,16 @@ async def _say_when_ready(settings: LocalSettings) -> None:
         sys.stderr.write(f"see it: rtsp://{host}:{settings.preview_port}/out\n")
 
 
-async def _is_ready(client: httpx.AsyncClient, address: str) -> bool:
+async def _is_ready(client: httpx.AsyncClient, address: str, models: Sequence[Served]) -> bool:
+    """Whether every one of *models* answers."""
     try:
-        return (await client.get(f"{address}/health/ready")).status_code == 200
+        health = await client.get(f"{address}/health/ready")
     except httpx.TransportError:
         return False
+    if health.status_code != httpx.codes.OK:
+        return False
+    ready = {worker["model"] for worker in health.json()["workers"] if worker["state"] == "ready"}
+    return ready >= {model.id for model in models}
 
 
 async def _is_shown(settings: LocalSettings) -> bool:

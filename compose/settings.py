@@ -7,6 +7,7 @@ import msgspec
 
 from bus.keys import KeySettings
 from capture.settings import Cameras
+from inference.settings import DEMO_MODEL
 
 
 def default_data_dir() -> str:
@@ -24,4 +25,7 @@ class LocalSettings(KeySettings, frozen=True, kw_only=True):
     preview_port: int | None = None  # None: the usual one, if it is free
     preview_push_url: str = ""
     cameras: Cameras | None = None
+    model: str = DEMO_MODEL
+    more_models: tuple[str, ...] = ()  # each in an inference process of its own
+    default_model: str = ""  # for whatever names none; empty: `model`, if there are more
     file_roots: tuple[str, ...] = ()

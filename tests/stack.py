@@ -36,10 +36,15 @@ class Stack:
         """Processes of this stack that run *module*: `inference`, `api`, `valkey-server`."""
         return [pid for pid in descendants(self.process.pid) if module in command_line(pid)]
 
-    def kill(self, module: str) -> int:
-        """Kill -9 the one process that runs *module*, as soon as it does; its pid."""
+    def kill(self, module: str, name: str = "") -> int:
+        """Kill -9 the one process that runs *module*, called *name*, once it does; its pid."""
         (pid,) = until(
-            lambda: [pid for pid in children(self.process.pid) if module in command_line(pid)]
+            lambda: [
+                pid
+                for pid in children(self.process.pid)
+                if module in command_line(pid)
+                if not name or f"LOOKOUT_PROCESS={name}" in environment(pid)
+            ]
         )
         os.kill(pid, signal.SIGKILL)
         return pid
@@ -48,6 +53,13 @@ class Stack:
 def command_line(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def environment(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().decode()
     except (FileNotFoundError, ProcessLookupError):
         return ""
 
