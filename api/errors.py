@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bus.errors import BadJob, LookoutError, Overloaded, Unauthorized, Unavailable
+from bus.errors import BadJob, LookoutError, Unauthorized
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,6 @@ STATUS = {
     "internal": 500,
 }
 
-RETRY_AFTER_S = 2
 MAX_NAME = 100  # characters of a name or path that a message repeats
 NO_JSON = "the body is not valid JSON"
 REASONS = {  # where we say it better
@@ -100,9 +99,8 @@ def body(error: LookoutError) -> dict[str, object]:
 
 def response(error: LookoutError) -> Response:
     headers = {}
-    if isinstance(error, Overloaded | Unavailable):
-        wait_s = error.retry_after_s if isinstance(error, Overloaded) else RETRY_AFTER_S
-        headers["retry-after"] = str(max(1, round(wait_s)))
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(max(1, round(error.retry_after_s)))
     if isinstance(error, Unauthorized):
         headers["www-authenticate"] = "Bearer"
     return Json(body(error), STATUS[error.code], headers)

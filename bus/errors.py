@@ -28,20 +28,31 @@ What can go wrong, as one tree:
     * RateLimited         this key asks for more than it may
   * DeadlineExceeded      nobody is waiting any more
 
-`code` travels on the wire in `Failed.code`; `api` maps it to an HTTP status.
+`code` and `retry_after_s` travel on the wire in `Failed`; `api` makes a status and a header
+of them.
 """
 
 from collections.abc import Iterator
 
 
 class LookoutError(Exception):
-    """Raised with a message its reader can act on; `param` names the field at fault."""
+    """
+    Raised with a message its reader can act on; `param` names the field at fault.
+
+    `retry_after_s` is a guess of when it may work, in seconds; None where trying again is no
+    use, or nobody knows.
+    """
 
     code = "internal"
+    retry_after_s: float | None = None
 
-    def __init__(self, message: str, *, param: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, param: str | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.param = param
+        if retry_after_s is not None:
+            self.retry_after_s = retry_after_s
 
 
 class BadSettings(LookoutError):
@@ -126,6 +137,7 @@ class BadOutput(EngineError):
 
 class Unavailable(LookoutError):
     code = "unavailable"
+    retry_after_s = 2.0
 
 
 class ModelLoading(Unavailable):
@@ -133,13 +145,8 @@ class ModelLoading(Unavailable):
 
 
 class Overloaded(LookoutError):
-    """`retry_after_s` is a guess of when there will be room again."""
-
     code = "overloaded"
-
-    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
+    retry_after_s = 1.0
 
 
 class RateLimited(Overloaded):
@@ -157,11 +164,9 @@ def tree(root: type[LookoutError] = LookoutError) -> Iterator[type[LookoutError]
         yield from tree(child)
 
 
-def from_code(code: str, message: str, param: str | None = None) -> LookoutError:
+def from_code(
+    code: str, message: str, param: str | None = None, retry_after_s: float | None = None
+) -> LookoutError:
     """The error that travelled as *code*; one we do not know is a plain `LookoutError`."""
-    for kind in tree():
-        if kind.code == code:
-            error = kind(message)
-            error.param = param
-            return error
-    return LookoutError(message, param=param)
+    kind = next((kind for kind in tree() if kind.code == code), LookoutError)
+    return kind(message, param=param, retry_after_s=retry_after_s)

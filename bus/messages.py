@@ -221,13 +221,14 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     code: str
     message: str
     param: str | None = None
+    retry_after_s: float | None = None
 
     @classmethod
     def of(cls, error: LookoutError) -> "Failed":
-        return cls(error.code, str(error), error.param)
+        return cls(error.code, str(error), error.param, error.retry_after_s)
 
     def error(self) -> LookoutError:
-        return from_code(self.code, self.message, self.param)
+        return from_code(self.code, self.message, self.param, self.retry_after_s)
 
 
 JobEvent = Delta | Finished | Judged | Failed

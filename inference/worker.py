@@ -158,7 +158,7 @@ class Worker:
             except EngineLost as error:
                 log.warning("engine lost id=%s attempt=%d: %s", claimed.job.id, number, error)
                 if number == last_try:
-                    last = Failed.of(EngineError(f"the engine died {TRIES} times: {error}"))
+                    last = Failed.of(_lost_for_good(error))
                     break
                 number += 1
         events = (*await attempt.outbox.rest(), last)
@@ -244,3 +244,8 @@ class Worker:
                     self._gone.append(job_id)
                 elif not limit.expired():
                     limit.reschedule(asyncio.get_running_loop().time())
+
+
+def _lost_for_good(error: EngineLost) -> EngineError:
+    text = f"the engine died {TRIES} times: {error}"
+    return EngineError(text, retry_after_s=error.retry_after_s)

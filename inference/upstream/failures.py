@@ -108,13 +108,13 @@ def _error(
     endpoint: Endpoint, status: int, said: Complaint, headers: Mapping[str, str]
 ) -> LookoutError:
     text = _without_key(said.message, endpoint) or f"it answers with status {status}"
-    message = f"{endpoint.place}: {text}"
+    message, wait_s = f"{endpoint.place}: {text}", _retry_after_s(headers)
     if said.code == "insufficient_quota":
         return Unusable(message)
     if status in (400, 413, 422, 500) and _too_long(said):
         return ContextTooLong(message, param="messages")
     if status == 429:
-        return Overloaded(message, retry_after_s=_retry_after_s(headers))
+        return Overloaded(message, retry_after_s=wait_s)
     if status in BAD_JOB:
         return BadJob(message, param=said.param)
     if status in (401, 403):
@@ -122,7 +122,8 @@ def _error(
     elif 300 <= status < 400:
         to = headers.get("location", "elsewhere")[:MOST_CHARACTERS]
         message = f"{endpoint.place} sends us to {to}: put that address in its place"
-    return KINDS.get(status, Unusable if status < 400 else EngineError)(message)
+    kind = KINDS.get(status, Unusable if status < 400 else EngineError)
+    return kind(message, retry_after_s=wait_s)
 
 
 def _too_long(said: Complaint) -> bool:
@@ -134,14 +135,14 @@ def _without_key(text: str, endpoint: Endpoint) -> str:
     return text.replace(endpoint.key, "***") if endpoint.key else text
 
 
-def _retry_after_s(headers: Mapping[str, str]) -> float:
-    """Seconds, as a number or as a date."""
+def _retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Seconds, told as a number or as a date; None if neither is told."""
     text = headers.get("retry-after", "")
     try:
         wait_s = float(text) if text[:1].isdigit() else parsedate_to_datetime(text).timestamp()
         wait_s -= 0 if text[:1].isdigit() else time()
     except ValueError:
-        return 1.0
+        return None
     return min(max(wait_s, 1.0), MOST_RETRY_S)
 
 

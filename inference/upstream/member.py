@@ -28,6 +28,7 @@ class Member:
         self.upstream = upstream
         self.state: State = "down"
         self.why = f"{upstream.endpoint.place} has not been asked yet"
+        self.retry_after_s: float | None = None  # as it said when it failed
         self.busy = 0
         self.known = False  # whether it has ever been ready
         self._doubtful = False  # it has failed and not answered a question since
@@ -74,7 +75,7 @@ class Member:
             await asyncio.sleep(next(self._delays))
 
     def _fail(self, error: LookoutError) -> None:
-        self._doubtful = True
+        self._doubtful, self.retry_after_s = True, error.retry_after_s
         first = self.state == "ready" and isinstance(error, EngineLost)
         self._become("suspect" if first else "down", str(error))
 

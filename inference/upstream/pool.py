@@ -49,7 +49,7 @@ class Pool:
         """The one to ask now; raise `Unavailable` that says what is wrong with each."""
         standing = [member for member in self.members if member.state != "down"]
         if not standing:
-            raise Unavailable("; ".join(member.why for member in self.members))
+            raise self._unavailable()
         chosen = min(standing, key=lambda member: member.preference)
         try:
             with chosen.used():
@@ -58,6 +58,11 @@ class Pool:
             if any(member.state != "down" for member in self.members):
                 raise EngineLost(str(error)) from error
             raise
+
+    def _unavailable(self) -> Unavailable:
+        waits_s = [m.retry_after_s for m in self.members if m.retry_after_s is not None]
+        why = "; ".join(member.why for member in self.members)
+        return Unavailable(why, retry_after_s=min(waits_s, default=None))
 
     def _known(self) -> list[Member]:
         return [member for member in self.members if member.known]

@@ -108,6 +108,7 @@ LATER_REPLY = Reply(
         Finished("tool_calls", 4, 5, more=("stop", "content_filter"), cached_tokens=3),
     ),
 )
+WAITING_REPLY = Reply("j4", 0, 0, (Failed("overloaded", "busy", retry_after_s=7.0),))
 SPEC = CameraSpec("front", "rtsp://10.0.0.5/1", explicit=True)
 DESCRIPTOR = FrameDescriptor("front", "ab12", 3, 11, 12, 1280, 720, 13.5, 14.5, 0.25)
 
@@ -209,13 +210,20 @@ GOLDEN: list[tuple[Wire, Callable[[bytes], Wire], str]] = [
         "697273745f746f6b656ecb0000000000000000a6656e67696e65cb0000000000000000a46d6f7265"
         "92a473746f70ae636f6e74656e745f66696c746572ad6361636865645f746f6b656e7303",
     ),
+    (
+        WAITING_REPLY,
+        decode_reply,
+        "85a474797065a77265706c792f31a66a6f625f6964a26a34a7617474656d707400a5666972737400"
+        "a66576656e74739185a474797065a64661696c6564a4636f6465aa6f7665726c6f61646564a76d65"
+        "7373616765a462757379a5706172616dc0ad72657472795f61667465725f73cb401c000000000000",
+    ),
 ]
 
 
 @pytest.mark.parametrize(
     ("message", "decode", "golden"),
     GOLDEN,
-    ids=["job", "judge", "reply", "spec", "frame", "later job", "later reply"],
+    ids=["job", "judge", "reply", "spec", "frame", "later job", "later reply", "waiting reply"],
 )
 def test_the_first_bytes_of_this_version_are_still_read(
     message: Wire, decode: Callable[[bytes], Wire], golden: str

@@ -18,6 +18,7 @@ from tests.inference.upstream_server import (
     PATIENT,
     USAGE,
     Behaviour,
+    busy,
     connected,
     endless_line,
     event,
@@ -244,9 +245,12 @@ def test_a_server_that_has_too_much_to_do_says_when_to_come_back(
     run: Run, told: str, wait_s: float
 ) -> None:
     async def scenario() -> None:
-        error = await error_of(refuses(429, {"error": {"message": "busy"}}, Retry_After=told))
+        error = await error_of(busy(429, told))
         assert isinstance(error, Overloaded)
         assert error.retry_after_s == wait_s
+        away = await error_of(busy(503, told))
+        assert isinstance(away, EngineLost)
+        assert away.retry_after_s == (None if wait_s == 1 else wait_s)
 
     run(scenario())
 

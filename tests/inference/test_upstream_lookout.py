@@ -1,8 +1,11 @@
 """A Lookout in front of another one: the first has the cameras, the second has the model."""
 
 import base64
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import aclosing
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +18,7 @@ from tests.conftest import Run
 from tests.inference.contract import scene
 from tests.stack import Stack, running
 
+ROOT = Path(__file__).parents[2]
 PICTURE = base64.b64encode(encode_jpeg(scene(2, 160, 120))).decode()
 
 
@@ -70,6 +74,20 @@ def test_what_the_one_behind_can_do_is_found_out_and_passed_on(run: Run, echo_st
             assert called[0].calls[0].name == "look"
 
     run(scenario())
+
+
+@pytest.mark.parametrize(("status", "told"), [(429, {429}), (503, {502, 503})])
+def test_when_to_come_back_reaches_the_client(tmp_path: Path, status: int, told: set[int]) -> None:
+    command = (sys.executable, "-m", "tests.inference.upstream_server", str(status), "7")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
+        assert server.stdout
+        model = f"http://127.0.0.1:{int(server.stdout.readline())}/v1?probe=off#m"
+        with running(tmp_path, "--model", model) as stack:
+            for stream in (False, True):
+                refused = ask(stack, stream=stream)
+                assert refused.status_code in told
+                assert refused.headers["retry-after"] == "7"
+        server.kill()
 
 
 async def events(engine: Engine, sampling: Sampling) -> list[Delta]:

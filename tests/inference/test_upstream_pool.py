@@ -4,13 +4,13 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bus.errors import BadSettings, EngineError, Unavailable
+from bus.errors import BadSettings, EngineError, LookoutError, Overloaded, Unavailable
 from bus.messages import Text
 from inference.engine import Engine, EngineLost, engine_module
 from inference.engines import http
@@ -23,6 +23,7 @@ from tests.inference.upstream_server import (
     Asked,
     Reply,
     UpstreamServer,
+    busy,
     expects,
     never_ends,
     refuses,
@@ -324,6 +325,40 @@ def test_when_all_are_away_each_says_why_and_they_come_back(run: Run) -> None:
                 await until_it_answers(engine)
         finally:
             await stack.__aexit__(None, None, None)
+
+    run(scenario())
+
+
+def test_when_all_are_away_the_first_that_will_be_back_says_when(run: Run) -> None:
+    async def scenario() -> None:
+        async with (
+            serving(busy(503, "9")) as a,
+            serving(busy(503, "4")) as b,
+            engine_of(address(a, b)) as engine,
+        ):
+            await until_both_are_there(engine)
+            with pytest.raises(Unavailable) as refused:
+                while True:
+                    with suppress(EngineLost):
+                        await said(engine, "hello")
+            assert refused.value.retry_after_s == 4
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, Overloaded), (503, LookoutError)])
+def test_when_to_come_back_is_told_to_whoever_asked_the_worker(
+    run: Run, redis_url: str, status: int, kind: type[LookoutError]
+) -> None:
+    async def scenario() -> None:
+        async with (
+            serving(busy(status, "7")) as server,
+            engine_of(address(server)) as engine,
+            desk(redis_url, engine) as asked,
+        ):
+            with pytest.raises(kind) as refused:
+                await asked.ask(Text("hello"))
+            assert refused.value.retry_after_s == 7
 
     run(scenario())
 

@@ -1,7 +1,8 @@
 """
 Real HTTP servers that speak OpenAI's API, or do what such servers do on bad days.
 
-`python -m tests.inference.upstream_server` is one as a process: it prints its port.
+`python -m tests.inference.upstream_server` is one as a process: it prints its port. With a
+status and a number of seconds behind it, it refuses everything and says when to come back.
 """
 
 import asyncio
@@ -265,12 +266,16 @@ async def connected(
             yield upstream, server
 
 
-async def main() -> None:
-    async with serving(slowly) as server:
+def busy(status: int, retry_after: str) -> Behaviour:
+    return refuses(status, {"error": {"message": "busy"}}, Retry_After=retry_after)
+
+
+async def main(status: str = "", retry_after: str = "") -> None:
+    async with serving(busy(int(status), retry_after) if status else slowly) as server:
         sys.stdout.write(f"{server.port}\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(*sys.argv[1:]))
