@@ -161,6 +161,8 @@ Start = Callable[[], AbstractAsyncContextManager[L]]
 class Kept(Generic[L]):
     """A program that is started again whenever it is lost."""
 
+    latest: L  # its present life, or else the one before; there is one once it was present
+
     def __init__(self, name: str, start: Start[L]) -> None:
         self._name = name
         self._start = start
@@ -191,6 +193,7 @@ class Kept(Generic[L]):
             async with self._start() as life:
                 log.info("program ready name=%s start_s=%.1f", self._name, monotonic() - began)
                 self._ever_ready = True
+                self.latest = life
                 self._present.set_result(life)
                 try:
                     await life.last()

@@ -18,18 +18,23 @@ from inference.upstream.pictures import pictures_of
 async def open_managed(recipe: Recipe) -> AsyncGenerator[Engine]:
     """Raise `BadSettings` or `EngineError` when the program does not even start once."""
     async with kept(recipe.model, lambda: open_life(recipe)) as program:
-        upstream = (await program.present()).upstream
-        yield ManagedEngine(recipe, program, upstream.abilities, upstream.judges_series)
+        yield ManagedEngine(recipe, program)
 
 
 @dataclass(frozen=True)
 class ManagedEngine:
-    """What it can do is what its program could in its first life."""
+    """Each life of its program is asked anew what it can do."""
 
     recipe: Recipe
     program: Kept[Served]
-    abilities: frozenset[Ability]
-    judges_series: bool
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        return self.program.latest.upstream.abilities
+
+    @property
+    def judges_series(self) -> bool:
+        return self.program.latest.upstream.judges_series
 
     @property
     def slots(self) -> int:

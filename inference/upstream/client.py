@@ -85,13 +85,16 @@ class Upstream:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Unusable(f"{self.endpoint.place} lists no models: {error}") from error
 
-    async def probe(self) -> frozenset[Ability]:
+    async def probe(self, anew: bool = False) -> frozenset[Ability]:
         """
-        Find out with small requests what the server can do; what is known is not asked again.
+        Find out with small requests what the server can do.
 
-        Raise the error that leaves everything open.
+        What is known is not asked again, but where the server may be another one: *anew*.
+        Raise the error that leaves everything as it was.
         """
-        await probe(self, self._findings)
+        findings = Findings() if anew else self._findings
+        await probe(self, findings)
+        self._findings = findings
         return self.abilities
 
     async def generate(

@@ -96,12 +96,13 @@ class Member:
     async def _attach(self) -> None:
         """Find the model there, and what can be done with it; raise what is in the way."""
         model = self._choose(await self._listed())
+        was_away = self.known and self.state == "down"
         self.upstream.endpoint = replace(self.upstream.endpoint, model=model.id)
         if self._recognise:
             self.upstream.dialect = BY_OWNER.get(model.owned_by or "", COMPATIBLE)
         if self._probing:
             try:
-                await self.upstream.probe()
+                await self.upstream.probe(anew=was_away)
             except BadJob as error:
                 log.warning("server abilities unknown model=%s error=%s", model.id, error)
 

@@ -205,6 +205,8 @@ class Answering(BaseHTTPRequestHandler):
         question = self.question(request)
         if "mute" in self.server.faults or "say nothing" in question:
             time.sleep(LONG_S)
+        if "no tools" in self.server.faults and "tools" in request:
+            raise bad("tools are not supported")
         if "refuses" in self.server.faults or "fail" in question:
             raise Refused(500, "Internal Server Error")
         self.stream(request, question)

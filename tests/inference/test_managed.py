@@ -12,6 +12,7 @@ import pytest
 from bus.errors import BadJob, EngineError, Unsupported
 from bus.messages import Format, Sampling, Tool
 from inference.engine import EngineLost, Turn
+from inference.engines import llamacpp
 from inference.engines.mlc import open
 from tests.conftest import Run
 from tests.inference.mlc_models import (
@@ -228,6 +229,24 @@ def test_a_program_that_fails_to_come_back_is_tried_until_it_does(run: Run, tmp_
                 await ask(engine, "please die")
             assert await ask(engine, "back") == "back "
         assert model.lives == 4
+
+    run(scenario())
+
+
+def test_each_life_is_asked_what_it_can_do(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "fake.json").write_text('[["blind", "no tools"], []]')
+    (tmp_path / "m.gguf").touch()
+    program = Path(__file__).with_name("programs") / "llama-server"
+
+    async def scenario() -> None:
+        async with llamacpp.open(f"llamacpp:{tmp_path}/m.gguf?program={program}") as engine:
+            assert "tools" not in engine.abilities
+            assert not engine.judges_series
+            with pytest.raises(EngineLost):
+                await ask(engine, "please die")
+            await ask(engine, "back")
+            assert "tools" in engine.abilities
+            assert engine.judges_series
 
     run(scenario())
 

@@ -363,6 +363,32 @@ def test_when_to_come_back_is_told_to_whoever_asked_the_worker(
     run(scenario())
 
 
+def test_a_server_that_was_away_is_asked_again_what_it_can_do(run: Run) -> None:
+    async def refuses_tools(asked: Asked, reply: Reply) -> None:
+        no_tools = refuses(400, {"error": {"message": "no tools"}})
+        await (no_tools if "tools" in asked.body else says("yes"))(asked, reply)
+
+    async def scenario() -> None:
+        async with serving(says("yes"), owner="vllm") as server:
+            stack = engine_of(address(server, query="slots=1"))
+            engine = await stack.__aenter__()
+            assert "tools" in engine.abilities
+        try:
+            while True:
+                with suppress(EngineLost):
+                    await said(engine, "hello")
+        except Unavailable:
+            assert "tools" in engine.abilities  # while it is away, it can what it could
+        try:
+            async with serving(refuses_tools, server.port, owner="vllm"):
+                await until_it_answers(engine)
+                assert "tools" not in engine.abilities
+        finally:
+            await stack.__aexit__(None, None, None)
+
+    run(scenario())
+
+
 def test_a_wrong_key_is_told_with_what_to_set(run: Run) -> None:
     async def scenario() -> None:
         async with serving(says("yes")) as server, engine_of(address(server)) as engine:
