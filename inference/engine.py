@@ -87,7 +87,8 @@ class Engine(Protocol):
         The score of each question about the same pictures (oldest first).
 
         One judgement runs at a time, beside the slots; the chats may not wait for more than
-        it. An engine that only answers in words has `inference.yesno.judge_by_text`.
+        it. An engine that only answers in words has `inference.yesno.judge_by_text`. Raise
+        `BadJob` where there is no picture, else as `generate` does.
         """
         ...
 

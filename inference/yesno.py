@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from contextlib import aclosing
 
+from bus.errors import BadJob
 from bus.messages import Delta, Sampling
 from bus.tasks import together
 from inference.engine import Engine, Judgement, Pixels, Turn
@@ -19,6 +20,11 @@ YES = frozenset(("yes", "ja", "oui", "si", "sí", "sì", "sim", "hai", "はい")
 NO = frozenset(("no", "nein", "non", "não", "iie", "いいえ"))
 WORD = re.compile(r"\w+")
 NEITHER = re.compile(r"yes(\s*/\s*|\s+(and|or)\s+)no\b|no (idea|clue|way|answer|information)\b")
+
+
+def require_picture(pictures: Sequence[Pixels]) -> None:
+    if not pictures:
+        raise BadJob("there is no picture to judge")
 
 
 def parse_answer(text: str) -> float | None:

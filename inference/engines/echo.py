@@ -21,7 +21,7 @@ import numpy as np
 from bus.errors import BadSettings
 from bus.messages import CallDelta, Delta, Finished, Likely, Reason, Sampling, TokenScore
 from inference.engine import Ability, Engine, Judgement, Pixels, Turn, parse_query
-from inference.yesno import JUDGE_PROMPT, judge_by_text
+from inference.yesno import JUDGE_PROMPT, judge_by_text, require_picture
 
 ABILITIES: frozenset[Ability] = frozenset(get_args(Ability)) - {"logit_bias"}
 _TOKEN = re.compile(r"\s*\S+|\s+$")
@@ -64,6 +64,7 @@ class EchoEngine:
         yield Finished("length" if len(said) < len(tokens) else ending, heard, len(said))
 
     async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> Judgement:
+        require_picture(pictures)
         if self._judge_by == "text":
             return await judge_by_text(self, pictures, questions, JUDGE_PROMPT)
         if self._delay_s:

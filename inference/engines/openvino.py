@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bus.errors import BadJob, EngineError, Unsupported
+from bus.errors import EngineError, Unsupported
 from bus.messages import Delta, Failed, Finished, Judged, Sampling
 from inference.engine import Ability, Engine, Judgement, Pixels, Turn
 from inference.ov.link import Link, open_link
@@ -23,6 +23,7 @@ from inference.ov.settings import Settings, parse
 from inference.ov.wire import Command, Generate, Judge, Outcome, split
 from inference.scale import resized, shrunk
 from inference.supervised import Kept, kept
+from inference.yesno import require_picture
 
 NO_TOOLS = (
     "the engine of this model calls no functions: leave `tool_calls` and messages of tools out"
@@ -83,8 +84,7 @@ class OpenVinoEngine:
 
         The demo model, which learned from single pictures, says yes to what is on any of them.
         """
-        if not pictures:
-            raise BadJob("there is no picture to judge")
+        require_picture(pictures)
         if not questions:
             return Judgement((), "logits")
         async with aclosing(self._ask(Judge(tuple(questions)), pictures)) as outcomes:

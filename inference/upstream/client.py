@@ -14,7 +14,7 @@ from typing import Literal
 import httpx
 import msgspec
 
-from bus.errors import BadJob, EngineError, LookoutError, Unsupported
+from bus.errors import EngineError, LookoutError, Unsupported
 from bus.messages import Delta, Finished, Sampling, TokenScore
 from bus.tasks import together
 from inference.abilities import check
@@ -28,7 +28,7 @@ from inference.upstream.likelihood import p_yes
 from inference.upstream.pictures import Urls, encoded, pictures_of
 from inference.upstream.probing import Findings, probe
 from inference.upstream.reading import Reading
-from inference.yesno import JUDGE_PROMPT, SAMPLING, parse_answer
+from inference.yesno import JUDGE_PROMPT, SAMPLING, parse_answer, require_picture
 
 PATIENT = Deadlines()
 MAX_SIDE = 1344  # pixels
@@ -118,8 +118,7 @@ class Upstream:
         The pictures are encoded once; the questions are asked side by side, but leave a slot
         to a chat.
         """
-        if not pictures:
-            raise BadJob("there is no picture to judge")
+        require_picture(pictures)
         urls = await encoded(pictures, self.max_side)
         by_logits = self.judge_by == "auto" and "top_logprobs" in self.abilities
         free = asyncio.Semaphore(max(1, self.slots - 1))

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+import pytest
 
+from bus.errors import BadJob
 from bus.messages import Delta, Finished, Sampling
 from inference.engine import Ability, Engine, Pixels, Turn
 
@@ -125,6 +127,11 @@ async def scores_are_probabilities_in_the_order_of_the_questions(engine: Engine)
     assert all(score is None or 0 <= score <= 1 for score in judgement.scores)
 
 
+async def without_a_picture_there_is_nothing_to_judge(engine: Engine) -> None:
+    with pytest.raises(BadJob, match="there is no picture to judge"):
+        await engine.judge([], ["Is there a car?"])
+
+
 async def judging_and_chatting_go_side_by_side(engine: Engine) -> None:
     judging = asyncio.create_task(engine.judge([scene()], ["Is there a car?"] * 3))
     await an_answer_has_words_and_ends_once(engine)
@@ -148,6 +155,7 @@ CHECKS: tuple[Check, ...] = (
     a_cancelled_answer_leaves_the_engine_free,
     several_pictures_are_taken,
     scores_are_probabilities_in_the_order_of_the_questions,
+    without_a_picture_there_is_nothing_to_judge,
     judging_and_chatting_go_side_by_side,
     it_can_only_do_what_we_know_of,
 )
