@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import response
+from bus import names
 from bus.errors import LookoutError, RateLimited, Unavailable
 from bus.redis import Batch, translated
 
@@ -119,7 +120,7 @@ class Rates:
         try:
             async with translated(), asyncio.timeout(WAIT_S):
                 admitted, busy, full_ms, wait_ms = await self._batch.send(
-                    "EVAL", _ADMIT, 2, _requests(key), _under_way(key), *limits, request
+                    "EVAL", _ADMIT, 2, names.rate(key), names.under_way(key), *limits, request
                 )
         except TimeoutError as error:
             raise Unavailable("Redis does not answer: try again shortly") from error
@@ -128,18 +129,8 @@ class Rates:
     def end(self, key: str, request: str) -> None:
         """*request* is over. Nobody waits for it; if Redis is away, it is forgotten in time."""
         if self._allowed.at_once:
-            said = self._batch.send("ZREM", _under_way(key), request)
+            said = self._batch.send("ZREM", names.under_way(key), request)
             said.add_done_callback(lambda done: done.cancelled() or done.exception())
-
-
-def _requests(key: str) -> str:
-    """When the bucket of *key* is full again, unix ms."""
-    return f"lookout:rate:{key}"
-
-
-def _under_way(key: str) -> str:
-    """Sorted set: requests of *key*, by when they are over at the latest, unix ms."""
-    return f"lookout:rate:{key}:under-way"
 
 
 class LimitRates:

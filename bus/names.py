@@ -88,6 +88,16 @@ def response(response_id: str) -> str:
     return f"lookout:response:{response_id}"
 
 
+def rate(key: str) -> str:
+    """When the API key *key*, by its name, may ask a whole minute's requests again, unix ms."""
+    return f"lookout:rate:{key}"
+
+
+def under_way(key: str) -> str:
+    """Sorted set: requests of *key*, by when they are over at the latest, unix ms."""
+    return f"lookout:rate:{key}:under-way"
+
+
 def target(name: str) -> str:
     """Hash: what was delivered to a target and what was not; see `alerts.inbox`."""
     return f"lookout:target:{name}"
