@@ -45,6 +45,12 @@ def state_of(standing: Standing | None) -> State:
     return _state.decode(standing.state) if standing else State()
 
 
+def is_waiting(standing: Standing | None) -> bool:
+    """Whether something must hold until it counts: a look that is left out would be missed."""
+    state = state_of(standing)
+    return state.phase == "pending" or state.below_since is not None
+
+
 def standing_for(rule: Rule, camera: str) -> Standing:
     return Standing(rule=rule.id, name=rule.name, question=rule.question, camera=camera)
 

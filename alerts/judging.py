@@ -38,7 +38,7 @@ class Judges:
         first = rules[0]
         task = Judge(
             frames=CameraFrames(camera, first.frames, first.span_s),
-            questions=tuple(_question(rule, camera) for rule in rules),
+            questions=tuple(question_of(rule, camera) for rule in rules),
             evidence_above=min(rule.on for rule in rules),
             max_age_s=min(rule.max_age_s for rule in rules),
         )
@@ -58,7 +58,7 @@ class Judges:
         raise EngineError("the worker sent no judgement")
 
 
-def _question(rule: Rule, camera: str) -> Question:
+def question_of(rule: Rule, camera: str) -> Question:
     zone = zone_of(rule, camera)
     return Question(
         rule.question,

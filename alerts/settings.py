@@ -10,7 +10,8 @@ from msgspec import Meta
 from alerts.targets import Targets, parse_targets
 from alerts.way import Target, Terms
 from bus.errors import BadJob, BadSettings
-from bus.rules import Rule, parse_rule
+from bus.rule_parsing import parse_rule
+from bus.rules import Rule
 from bus.settings import BusSettings
 
 Days = Annotated[float, Meta(gt=0, le=3650)]

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 
 from alerts.book import Book
 from alerts.describing import Describer
-from alerts.events import Place, Seen, decide, standing_for, stopped
+from alerts.events import Place, Seen, decide, is_waiting, standing_for, stopped
 from alerts.judging import Judges
 from alerts.pace import Pace
 from alerts.store import Store
@@ -141,8 +141,7 @@ class CameraWatch:
 
     def _is_due(self, rule: Rule, frame: FrameDescriptor, now: float) -> bool:
         pace = self._paces.setdefault(rule.id, Pace())
-        standing = self._standings.get((rule.id, self._place.id))
-        waiting = standing is not None and _is_waiting(standing)
+        waiting = is_waiting(self._standings.get((rule.id, self._place.id)))
         return pace.see(rule, frame.motion, now, waiting)
 
     async def _judge(self, rules: list[Rule], frame: FrameDescriptor) -> None:
@@ -195,8 +194,3 @@ def _kind(rule: Rule) -> tuple[str, int, float]:
 def _is_judged(standing: Standing, rules: Iterable[Rule]) -> bool:
     """Whether one of *rules* goes on from *standing*; with another question it begins anew."""
     return any((one.id, one.question) == (standing.rule, standing.question) for one in rules)
-
-
-def _is_waiting(standing: Standing) -> bool:
-    """Whether something must hold until it counts: a look that is left out would be missed."""
-    return standing.phase == "pending" or b"below_since" in bytes(standing.state)

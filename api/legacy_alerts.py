@@ -15,9 +15,9 @@ from api.shapes.common import Done
 from api.shapes.stating import answer, refusals
 from bus.cameras import Cameras, missing
 from bus.errors import BadJob, Overloaded, RuleExists, Unavailable, UnknownCamera
+from bus.legacy_rules import LegacyLimits, legacy_rules
 from bus.redis import translated
 from bus.rulebook import Rulebook
-from bus.rules import LegacyLimits, legacy_rules
 
 router = APIRouter(tags=["compatibility"], deprecated=True)
 

@@ -17,8 +17,9 @@ from bus.alerts import Standing
 from bus.cameras import CAMERA_ID, Cameras
 from bus.errors import BadJob, Overloaded, RuleExists, Unavailable, UnknownRule
 from bus.redis import translated
+from bus.rule_parsing import parse_rule
 from bus.rulebook import Rulebook
-from bus.rules import EVERY, Rule, parse_rule
+from bus.rules import EVERY, Rule
 from bus.times import utc
 
 MAX_BODY = 2**18  # bytes; more than the largest rule

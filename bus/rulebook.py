@@ -16,7 +16,8 @@ from redis.asyncio import Redis
 from bus import names
 from bus.alerts import Standing, decode_standing
 from bus.errors import Overloaded
-from bus.rules import Rule, change_rule, decode_rule, encode_rule
+from bus.rule_parsing import change_rule
+from bus.rules import Rule, decode_rule, encode_rule
 
 # What is expected there: nothing, the rule as it was read, or `*` for whatever it is.
 _WRITE = """

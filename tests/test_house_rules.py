@@ -13,6 +13,7 @@ PACKAGES = ("bus", "compose", *SERVICES)
 FILES = sorted(file for name in PACKAGES for file in (ROOT / name).rglob("*.py"))
 PURE = (
     *("bus/messages.py", "bus/names.py", "bus/errors.py", "bus/alerts.py", "bus/rules.py"),
+    *("bus/rule_parsing.py", "bus/legacy_rules.py"),
     *("bus/schedule.py", "alerts/trigger.py", "alerts/pace.py", "alerts/events.py"),
     *("api/schemas.py", "api/chat_request.py", "api/answers.py", "capture/share.py"),
 )

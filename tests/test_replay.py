@@ -30,7 +30,7 @@ import lookout
 from bus.alerts import Alert, AlertEvent, RuleRef
 from bus.errors import EngineError
 from bus.jpeg import decode_jpeg, encode_jpeg
-from bus.rules import parse_rule
+from bus.rule_parsing import parse_rule
 from capture.demo.render import Renderer
 from capture.demo.script import scene_at
 from compose.replay.chart import outline, ticks

@@ -9,7 +9,8 @@ import msgspec
 from api.shapes import alerts, cameras, chat, common, health, models, responses, rules
 from api.shapes.stating import PLACE
 from bus.alerts import CameraEvent
-from bus.rules import ALLOWED, Rule, Zone
+from bus.rule_parsing import ALLOWED
+from bus.rules import Rule, Zone
 from bus.schedule import Window
 
 Schema = dict[str, Any]

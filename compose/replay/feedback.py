@@ -7,12 +7,13 @@ from typing import Any
 import httpx
 import msgspec
 
+from alerts.judging import question_of
 from bus.alerts import Alert
 from bus.errors import Unavailable
 from bus.jpeg import Pixels, decode_jpeg
-from bus.rules import Rule, parse_rule
+from bus.rule_parsing import parse_rule
+from bus.rules import Rule
 from compose.client import open_client, reason
-from compose.replay.playing import question_of
 from compose.replay.thresholds import Suggestion, by_answers
 from inference.engine import Engine
 from inference.judging import judge, looks

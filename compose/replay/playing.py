@@ -16,13 +16,13 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from alerts.events import Place, Seen, decide, standing_for, state_of, stopped
+from alerts.events import Place, Seen, decide, is_waiting, standing_for, stopped
+from alerts.judging import question_of
 from alerts.pace import Pace
-from alerts.trigger import State
 from bus.alerts import AlertEvent, Standing
 from bus.jpeg import encode_jpeg
-from bus.messages import FrameUsed, Question, Timings
-from bus.rules import Rule, is_active, zone_of
+from bus.messages import FrameUsed, Timings
+from bus.rules import Rule, is_active
 from capture.motion import Motion
 from capture.source import Pixels
 from compose.replay.recording import Moment
@@ -137,7 +137,7 @@ class Player:
     def _is_due(self, rule: Rule, motion: float, at_s: float) -> bool:
         pace = self._paces[rule.id]
         skipped = pace.skipped
-        due = pace.see(rule, motion, at_s, _is_waiting(state_of(self._standings[rule.id])))
+        due = pace.see(rule, motion, at_s, is_waiting(self._standings[rule.id]))
         if pace.skipped > skipped:
             self._played.looks.append(Look(at_s, rule.id, motion, judged=False))
         return due
@@ -194,18 +194,6 @@ class Player:
 def _series(rule: Rule) -> tuple[int, float]:
     """Rules that want the same pictures are judged together."""
     return rule.frames, rule.span_s
-
-
-def _is_waiting(state: State) -> bool:
-    """Whether something must hold until it counts, so every look is needed."""
-    return state.phase == "pending" or state.below_since is not None
-
-
-def question_of(rule: Rule, camera: str) -> Question:
-    zone = zone_of(rule, camera)
-    if zone is None:
-        return Question(rule.question, prompt=rule.prompt)
-    return Question(rule.question, zone.polygon, zone.mode, rule.prompt)
 
 
 def _shrunk(pixels: Pixels) -> Pixels:

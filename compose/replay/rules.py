@@ -9,7 +9,8 @@ import msgspec
 from msgspec.structs import replace
 
 from bus.errors import BadJob, BadSettings
-from bus.rules import EVERY, Rule, applies, change_rule, parse_rule
+from bus.rule_parsing import change_rule, parse_rule
+from bus.rules import EVERY, Rule, applies
 
 
 def load_rules(

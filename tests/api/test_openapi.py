@@ -12,7 +12,8 @@ from api.app import build
 from api.errors import STATUS
 from api.settings import ApiSettings
 from api.shapes.components import components, plain_pattern
-from bus.rules import ALLOWED, EVERY, parse_rule
+from bus.rule_parsing import ALLOWED, parse_rule
+from bus.rules import EVERY
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 

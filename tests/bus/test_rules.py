@@ -10,19 +10,9 @@ from hypothesis import example, given
 
 from bus.cameras import CAMERA_ID
 from bus.errors import BadJob
-from bus.rules import (
-    ALLOWED,
-    LegacyLimits,
-    Rule,
-    Zone,
-    applies,
-    change_rule,
-    encode_rule,
-    is_active,
-    legacy_rules,
-    parse_rule,
-    zone_of,
-)
+from bus.legacy_rules import LegacyLimits, legacy_rules
+from bus.rule_parsing import ALLOWED, change_rule, parse_rule
+from bus.rules import Rule, Zone, applies, encode_rule, is_active, zone_of
 from bus.schedule import Window
 
 ASK = {"question": "Is there a person at the gate?"}
