@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import Field, StrictBool
+from pydantic import ConfigDict, Field
 from starlette.responses import Response
 
 from api.alert_history import History
@@ -30,6 +30,8 @@ TIME = "unix seconds, or a time with its zone, such as 2026-11-23T17:20:46Z"
 class Wanted(Strict):
     """Which alerts are asked for."""
 
+    model_config = ConfigDict(strict=False)  # in a query, a number is a text
+
     rule: str | None = Field(None, description="id of the rule that made it")
     camera: str | None = Field(None, description="id of the camera that it is about")
     state: Literal["firing", "resolved"] | None = None
@@ -45,7 +47,7 @@ class Wanted(Strict):
 
 
 class Feedback(Strict):
-    correct: StrictBool | None = None  # null: nobody knows
+    correct: bool | None = None  # null: nobody knows
     note: str = Field("", max_length=MAX_NOTE)
 
 

@@ -31,7 +31,9 @@ NAME = r"^[A-Za-z0-9_-]{1,64}$"  # of a function, of a format
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    """As OpenAI has it: "30" and 30.0 are no whole numbers, 1 is no true; 1 is a number."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,15 +6,7 @@ Pure. What is refused and what is ignored follows `api.schemas`.
 
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    Tag,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from api.responses.items import Item
 from api.schemas import (
@@ -79,7 +71,7 @@ class FunctionTool(Strict):
     name: str = Field(pattern=NAME)
     description: str | None = Field(None, max_length=MAX_TEXT)
     parameters: dict[str, Any] | None = None
-    strict: StrictBool | None = None
+    strict: bool | None = None
     allowed_callers: Ignored = None
     async_: Ignored = Field(None, alias="async")
     defer_loading: Ignored = None
@@ -122,7 +114,7 @@ class SchemaFormat(Strict):
     type: Literal["json_schema"]
     name: str = Field(pattern=NAME)
     schema_: dict[str, Any] = Field(alias="schema")
-    strict: StrictBool | None = None
+    strict: bool | None = None
     description: str | None = Field(None, max_length=MAX_TEXT)
 
 
@@ -170,10 +162,10 @@ class ResponseRequest(Strict):
     input: Input
     model: str | None = Field(None, max_length=256)
     instructions: str | None = Field(None, max_length=MAX_TEXT)
-    max_output_tokens: StrictInt | None = Field(None, ge=1, le=1_000_000)
-    temperature: StrictFloat | None = Field(None, ge=0, le=2)
-    top_p: StrictFloat | None = Field(None, gt=0, le=1)
-    top_logprobs: StrictInt | None = Field(None, ge=0, le=MAX_TOP_LOGPROBS)
+    max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    top_logprobs: int | None = Field(None, ge=0, le=MAX_TOP_LOGPROBS)
     include: (
         Annotated[
             list[Annotated[str, BeforeValidator(_includable)]],
@@ -184,14 +176,14 @@ class ResponseRequest(Strict):
     text: TextSettings | None = None
     tools: Annotated[list[FunctionTool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = None
     tool_choice: ToolChoice | None = None
-    parallel_tool_calls: StrictBool | None = None
-    store: StrictBool | None = None
+    parallel_tool_calls: bool | None = None
+    store: bool | None = None
     previous_response_id: str | None = Field(None, max_length=256)
-    stream: StrictBool | None = None
+    stream: bool | None = None
     stream_options: StreamOptions | None = None
     truncation: Literal["auto", "disabled"] | None = None
     metadata: Annotated[dict[str, str] | None, BeforeValidator(_pairs)] = None
-    max_tool_calls: StrictInt | None = Field(None, ge=1, le=1_000_000)
+    max_tool_calls: int | None = Field(None, ge=1, le=1_000_000)
     user: Echoed = None
     safety_identifier: Echoed = None
     prompt_cache_key: Echoed = None

@@ -30,7 +30,7 @@ WHERE = (
         (
             Use({"stream": True}, lambda answer: len(chunks(answer)) > 2),
             Use({"stream": False}, says(WORDS)),
-            Refusal({"stream": "sometimes"}, "stream"),
+            *(Refusal({"stream": value}, "stream") for value in ("sometimes", "true", 1)),
         ),
     ),
     Row(
@@ -49,9 +49,12 @@ WHERE = (
         "the tokens are counted in an event of their own, the last one",
         (
             Use({"stream": True, "stream_options": {"include_usage": True}}, counted),
-            Refusal(
-                {"stream": True, "stream_options": {"include_usage": "perhaps"}},
-                "stream_options.include_usage",
+            *(
+                Refusal(
+                    {"stream": True, "stream_options": {"include_usage": value}},
+                    "stream_options.include_usage",
+                )
+                for value in ("perhaps", "true", 1)
             ),
         ),
     ),

@@ -95,7 +95,10 @@ FORMATS = (
         "told to the engine; the answer is checked in any case",
         (
             Use(schema(strict=True), says('{"people": 2}')),
-            Refusal(schema(strict="very"), "response_format.json_schema.strict"),
+            *(
+                Refusal(schema(strict=value), "response_format.json_schema.strict")
+                for value in ("very", "true", 1)
+            ),
         ),
     ),
     Row(
@@ -171,7 +174,10 @@ TOOLS = (
         "told to the engine",
         (
             Use(tool(strict=True), says(WORDS)),
-            Refusal(tool(strict="very"), "tools[0].function.strict"),
+            *(
+                Refusal(tool(strict=value), "tools[0].function.strict")
+                for value in ("very", "true", 1)
+            ),
         ),
     ),
     Row(
@@ -275,7 +281,10 @@ TOOLS = (
                 {"tools": [OPEN], "tool_choice": "required", "parallel_tool_calls": False},
                 calls("open_gate"),
             ),
-            Refusal({"parallel_tool_calls": 5}, "parallel_tool_calls"),
+            *(
+                Refusal({"parallel_tool_calls": value}, "parallel_tool_calls")
+                for value in (5, 1, "true")
+            ),
         ),
     ),
 )

@@ -161,7 +161,10 @@ MESSAGES = (
         "how many, the newest one last",
         (
             Use(stream_part(frames=3), looked(3)),
-            Refusal(stream_part(frames=9), "messages[0].content[0].stream.frames"),
+            *(
+                Refusal(stream_part(frames=value), "messages[0].content[0].stream.frames")
+                for value in (9, "3", 3.0)
+            ),
         ),
     ),
     Row(

@@ -442,7 +442,10 @@ ANSWER = (
         (
             Use({"max_output_tokens": 2}, cut),
             Use({"max_output_tokens": None}, says(WORDS)),
-            Refusal({"max_output_tokens": 0}, "max_output_tokens"),
+            *(
+                Refusal({"max_output_tokens": value}, "max_output_tokens")
+                for value in (0, "30", 30.0, True)
+            ),
             Refusal({"max_output_tokens": 10**30}, "max_output_tokens"),
         ),
     ),
@@ -454,6 +457,7 @@ ANSWER = (
             Use({"temperature": 0.7}, repeats(temperature=0.7)),
             Refusal({"temperature": 2.1}, "temperature"),
             Refusal({"temperature": "hot"}, "temperature"),
+            Refusal({"temperature": "0.7"}, "temperature"),
         ),
     ),
     Row(

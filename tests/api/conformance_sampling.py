@@ -17,7 +17,10 @@ LENGTHS = (
         (
             Use({"max_completion_tokens": 2}, ends("one two", "length")),
             Use({"max_completion_tokens": None}, says(WORDS)),
-            Refusal({"max_completion_tokens": 0}, "max_completion_tokens"),
+            *(
+                Refusal({"max_completion_tokens": value}, "max_completion_tokens")
+                for value in (0, "30", 30.0, True)
+            ),
         ),
     ),
     Row(
@@ -27,8 +30,7 @@ LENGTHS = (
         (
             Use({"max_tokens": 2}, ends("one two", "length")),
             Use({"max_tokens": 1, "max_completion_tokens": 3}, ends("one two three", "length")),
-            Refusal({"max_tokens": 0}, "max_tokens"),
-            Refusal({"max_tokens": 1.5}, "max_tokens"),
+            *(Refusal({"max_tokens": value}, "max_tokens") for value in (0, 1.5, "30", 30.0)),
         ),
     ),
     Row(
@@ -37,7 +39,7 @@ LENGTHS = (
         "before that the model may not end the answer",
         (
             Use({"min_tokens": 1}, says(WORDS)),
-            Refusal({"min_tokens": -1}, "min_tokens"),
+            *(Refusal({"min_tokens": value}, "min_tokens") for value in (-1, "1", 1.0)),
             Refusal({"min_tokens": 3, "max_tokens": 2}, "min_tokens"),
         ),
     ),
@@ -64,7 +66,7 @@ CHANCE = (
             (
                 Use({name: good}, says(WORDS)),
                 Use({name: None}, says(WORDS)),
-                Refusal({name: bad}, name),
+                *(Refusal({name: value}, name) for value in (bad, str(good), True)),
             ),
         )
         for name, takes, does, good, bad in (
@@ -88,8 +90,7 @@ CHANCE = (
         (
             Use({"n": 3}, lambda answer: [c["index"] for c in choices(answer)] == [0, 1, 2]),
             Use({"n": None}, says(WORDS)),
-            Refusal({"n": 0}, "n"),
-            Refusal({"n": 9}, "n"),
+            *(Refusal({"n": value}, "n") for value in (0, 9, "2", 2.0, True)),
         ),
     ),
     Row(
@@ -112,7 +113,7 @@ CHANCE = (
         (
             Use({"logprobs": True}, scored),
             Use({"logprobs": False}, lambda answer: choices(answer)[0]["logprobs"] is None),
-            Refusal({"logprobs": 5}, "logprobs"),
+            *(Refusal({"logprobs": value}, "logprobs") for value in (5, 1, "true")),
         ),
     ),
     Row(
@@ -123,7 +124,10 @@ CHANCE = (
             Use({"logprobs": True, "top_logprobs": 2}, scored),
             Use({"top_logprobs": 0}, says(WORDS)),
             Refusal({"top_logprobs": 2}, "top_logprobs"),
-            Refusal({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+            *(
+                Refusal({"logprobs": True, "top_logprobs": value}, "top_logprobs")
+                for value in (21, "2", 2.0)
+            ),
         ),
     ),
 )

@@ -122,6 +122,8 @@ def test_an_id_is_made_from_the_name(registry: httpx.Client, red: str) -> None:
         ({"url": "demo:", "id": "-a"}, "id"),
         ({"url": "demo:", "fps": 0}, "fps"),
         ({"url": "demo:", "fps": "many"}, "fps"),
+        ({"url": "demo:", "fps": "5"}, "fps"),
+        ({"url": "demo:", "fps": True}, "fps"),
         ({"url": "demo:", "name": "x" * 101}, "name"),
         ({"url": "demo:", "colour": "red"}, "colour"),
     ],
