@@ -70,10 +70,10 @@ def doctor(tmp_path: Path, **env: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_doctor_finds_that_everything_works_here(tmp_path: Path) -> None:
-    told = doctor(tmp_path, LOOKOUT_CAMERAS="yard=demo:")
+    told = doctor(tmp_path, LOOKOUT_CAMERAS="yard=demo:", LOOKOUT_MORE_MODELS="echo:?id=two")
     assert told.returncode == 0, told.stdout
     assert "FAIL" not in told.stdout
-    for word in ("embedded", "lookout-demo loads", "yard: 1280x720"):
+    for word in ("embedded", "lookout-demo loads", "two loads", "yard: 1280x720"):
         assert word in told.stdout
 
 

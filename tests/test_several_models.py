@@ -108,6 +108,15 @@ def test_while_one_models_worker_is_away_the_other_answers(
     assert look(two, model=victim).json()["model"] == victim
 
 
+def test_while_the_default_model_is_away_it_is_said_to_be_so(tmp_path: Path) -> None:
+    with running(tmp_path, "--model", ONE, LOOKOUT_DEFAULT_MODEL="elsewhere") as stack:
+        refused = look(stack)
+        assert refused.status_code == 503
+        assert "the default model elsewhere" in refused.json()["error"]["message"]
+        assert int(refused.headers["retry-after"]) >= 1
+        assert look(stack, model="one").status_code == 200
+
+
 @pytest.mark.parametrize("more", [("--model", ONE), ("--model", "echo:?id=one&slots=2")])
 def test_two_models_of_one_name_are_refused_and_both_told(
     tmp_path: Path, more: tuple[str, ...]
