@@ -3,6 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from inference.engine import Turn
 from inference.scale import shrunk
 
 RULES_WAIT_S = 1.0  # for a frame to judge: while one camera gives none, the others wait too
+DECODERS = 2  # threads: a PNG of 64 megapixels takes 270 MB while it is decoded
 CACHED = 16  # decoded pictures: one that is asked about again is not decoded again
 
 
@@ -24,6 +26,7 @@ class PictureReader:
     def __init__(self, redis: Redis, frames: FrameSubscriber, wait_s: float) -> None:
         """*wait_s*: how long a camera may take to give a frame."""
         self._redis, self._frames, self._wait_s = redis, frames, wait_s
+        self._decoders = ThreadPoolExecutor(DECODERS, "decode")
         self._cache: OrderedDict[StoredPicture, Pixels] = OrderedDict()
 
     async def turns(self, messages: Sequence[Message]) -> tuple[list[Turn], list[Frame]]:
@@ -66,7 +69,8 @@ class PictureReader:
         data: Any = await self._redis.get(names.image(picture.digest))
         if data is None:
             raise BadImage("the picture has expired before the model could see it: send it again")
-        pixels = await asyncio.to_thread(decode, data, picture.max_side)
+        loop = asyncio.get_running_loop()
+        pixels = await loop.run_in_executor(self._decoders, decode, data, picture.max_side)
         self._cache[picture] = pixels
         while len(self._cache) > CACHED:
             self._cache.popitem(last=False)

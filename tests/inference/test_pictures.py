@@ -1,5 +1,7 @@
 """What a model gets to see of a job: pictures no larger than asked for, and every turn whole."""
 
+import asyncio
+import threading
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from bus.messages import (
 )
 from inference.engine import Judgement, Pixels, Turn
 from inference.engines import echo
+from inference.pictures import DECODERS
 from inference.scale import shrunk
 from tests.conftest import Run
 from tests.inference.desk import DONE, Behaviour, desk, grey, open_front
@@ -82,6 +85,23 @@ def test_one_picture_may_be_shown_at_several_sizes(run: Run, redis_url: str) -> 
                 assert sizes((await d.ask(*parts))[0]) == seen
             await d.redis.delete(names.image(digest))  # seen lately: both sizes are remembered
             assert sizes((await d.ask(small, whole))[0]) == ["512x288", "1280x720"]
+
+    run(scenario())
+
+
+def test_however_many_pictures_come_only_some_take_memory_at_a_time(
+    run: Run, redis_url: str
+) -> None:
+    async def scenario() -> None:
+        async with echo.open("echo:?slots=8") as engine, desk(redis_url, engine) as d:
+            for number in range(12):
+                await d.redis.set(names.image(str(number)), encode_jpeg(grey(number, 720, 1280)))
+            others = set(threading.enumerate())
+            asking = [d.ask(StoredPicture(str(number))) for number in range(12)]
+            seen = [sizes(text) for text, _ in await asyncio.gather(*asking)]
+            assert seen == 12 * [["1280x720"]]
+            new = set(threading.enumerate()) - others
+            assert 1 <= len([t for t in new if t.name.startswith("decode_")]) <= DECODERS
 
     run(scenario())
 
