@@ -29,8 +29,7 @@ async def beat(
         while True:
             with suppress(*AWAY):  # it will be back
                 await _write(redis, key, fields())
-                if settings.alive_file:
-                    Path(settings.alive_file).touch()
+                _touch(settings.alive_file)
             await asyncio.sleep(EVERY_S)
     finally:
         with suppress(TimeoutError, *AWAY):  # else it expires
@@ -43,3 +42,8 @@ async def _write(redis: Redis, key: str, fields: Mapping[str, str]) -> None:
         pipe.hset(key, mapping=dict[Any, Any](fields))
         pipe.pexpire(key, round(TTL_S * 1000))
         await pipe.execute()
+
+
+def _touch(file: str) -> None:
+    if file:
+        Path(file).touch()

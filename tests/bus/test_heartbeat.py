@@ -47,16 +47,17 @@ def test_a_health_check_finds_it_as_a_file_that_is_renewed(
     async def scenario() -> None:
         file = tmp_path / "alive"
         settings = BusSettings(process="test", alive_file=str(file))
-        async with open_redis(redis_url) as redis:
-            async with background(beat(redis, settings, lambda: {"id": "1"})):
-                await until_there(redis)
-                async with asyncio.timeout(10):
-                    while not health.lives(str(file)):
-                        await asyncio.sleep(0.02)
-                    os.utime(file, (0, 0))
-                    assert not health.lives(str(file))
-                    while not health.lives(str(file)):
-                        await asyncio.sleep(0.05)
+        async with (
+            open_redis(redis_url) as redis,
+            background(beat(redis, settings, lambda: {"id": "1"})),
+            asyncio.timeout(10),
+        ):
+            while not health.lives(str(file)):
+                await asyncio.sleep(0.02)
+            os.utime(file, (0, 0))
+            assert not health.lives(str(file))
+            while not health.lives(str(file)):
+                await asyncio.sleep(0.05)
 
     run(scenario())
 
