@@ -1,0 +1,46 @@
+"""Questions that are asked all the time, and what became of each."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+
+import openai
+
+from tests.compose.asking import ask
+
+CLIENTS = 16  # twice as many as the engine has slots, so that some always wait
+
+
+@dataclass(frozen=True)
+class Asked:
+    began: float
+    error: str = ""  # empty: it was answered
+
+
+@contextmanager
+def asked_all_the_time(client: openai.OpenAI) -> Iterator[list[Asked]]:
+    """Chats that follow one another, sixteen at a time; those that have ended."""
+    asked, over = list[Asked](), threading.Event()
+
+    def go_on() -> None:
+        while not over.is_set():
+            began = monotonic()
+            try:
+                ask(client)
+                asked.append(Asked(began))
+            except openai.OpenAIError as error:
+                asked.append(Asked(began, f"{type(error).__name__}: {error}"))
+                time.sleep(0.1)  # as a client would that tries again
+
+    threads = [threading.Thread(target=go_on) for _ in range(CLIENTS)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield asked
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
