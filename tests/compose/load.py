@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from time import monotonic
 
 import openai
@@ -17,6 +18,7 @@ CLIENTS = 16  # twice as many as the engine has slots, so that some always wait
 @dataclass(frozen=True)
 class Asked:
     began: float
+    ended: float
     error: str = ""  # empty: it was answered
 
 
@@ -30,9 +32,9 @@ def asked_all_the_time(client: openai.OpenAI) -> Iterator[list[Asked]]:
             began = monotonic()
             try:
                 ask(client)
-                asked.append(Asked(began))
+                asked.append(Asked(began, monotonic()))
             except openai.OpenAIError as error:
-                asked.append(Asked(began, f"{type(error).__name__}: {error}"))
+                asked.append(Asked(began, monotonic(), f"{type(error).__name__}: {error}"))
                 time.sleep(0.1)  # as a client would that tries again
 
     threads = [threading.Thread(target=go_on) for _ in range(CLIENTS)]
@@ -44,3 +46,9 @@ def asked_all_the_time(client: openai.OpenAI) -> Iterator[list[Asked]]:
         over.set()
         for thread in threads:
             thread.join()
+
+
+def longest_silence_s(asked: Sequence[Asked], since: float) -> float:
+    """Without any answer, after *since*."""
+    answered = sorted(one.ended for one in asked if not one.error and one.ended > since)
+    return max(after - before for before, after in pairwise([since, *answered]))
