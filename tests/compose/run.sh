@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 
 work=${LOOKOUT_COMPOSE_WORK:-/var/tmp/lookout-compose-test}
 mkdir -p "$work"
+label=com.docker.compose.project=lookout-test
 engine=""
 
 impossible() {
@@ -85,11 +86,15 @@ start_engine() {
     impossible "no Docker engine runs, and the one that was started does not answer"
 }
 
+remove_containers() {
+    # shellcheck disable=SC2046
+    timeout 30 docker rm -fv $(timeout 10 docker ps -aq --filter "label=$label" 2>/dev/null) \
+        >/dev/null 2>&1 || true
+}
+
 clean_up() {
     trap '' INT TERM HUP
-    # shellcheck disable=SC2046
-    timeout 30 docker rm -fv $(timeout 10 docker ps -aq --filter \
-        label=com.docker.compose.project=lookout-test 2>/dev/null) >/dev/null 2>&1 || true
+    remove_containers
     [ -n "$engine" ] || return 0
     kill "$engine" 2>/dev/null || true
     for _ in $(seq 60); do kill -0 "$engine" 2>/dev/null || break; sleep 0.5; done
@@ -99,11 +104,15 @@ clean_up() {
     rm -rf "$work/data" "$work/exec"
 }
 
-# Whether a container of $BASE_IMAGE runs here and gets packages; else the reason is in $why.
+# Whether a container of $BASE_IMAGE runs here, as health checks run in it, and gets packages; else
+# the reason is in $why.
 builds() {
-    why=$(timeout 120 docker run --rm "$BASE_IMAGE" sh -c \
-        'python3 -m venv /tmp/v && /tmp/v/bin/pip download -q --no-deps -d /tmp msgspec' 2>&1) && return
+    why=$(timeout 60 docker run -d --rm --workdir /opt --label "$label" "$BASE_IMAGE" sleep 180 2>&1) \
+        && why=$(timeout 120 docker exec "$(tail -1 <<<"$why")" sh -c \
+            'python3 -m venv /tmp/v && /tmp/v/bin/pip download -q --no-deps -d /tmp msgspec' 2>&1) \
+        && remove_containers && return
     why=$(tail -1 <<<"$why")
+    remove_containers
     return 1
 }
 
