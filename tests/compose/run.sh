@@ -94,13 +94,15 @@ remove_containers() {
 
 clean_up() {
     trap '' INT TERM HUP
+    set +e # what cannot be tidied changes nothing about what was found
     remove_containers
     [ -n "$engine" ] || return 0
-    kill "$engine" 2>/dev/null || true
+    kill "$engine" 2>/dev/null
     for _ in $(seq 60); do kill -0 "$engine" 2>/dev/null || break; sleep 0.5; done
-    kill -9 "$engine" 2>/dev/null || true
-    wait "$engine" 2>/dev/null || true
-    ip link delete docker0 2>/dev/null || true
+    kill -9 "$engine" 2>/dev/null
+    wait "$engine" 2>/dev/null
+    ip link delete docker0 2>/dev/null
+    umount -l "$work/data" 2>/dev/null # it binds that to itself
     rm -rf "$work/data" "$work/exec"
 }
 
