@@ -13,7 +13,6 @@ from alerts.leader import open_leadership
 from alerts.settings import AlertsSettings
 from alerts.store import NotLeading, Store
 from alerts.watcher import Tools, Watcher
-from bus import names
 from bus.cameras import Cameras
 from bus.heartbeat import beat
 from bus.jobs import open_jobs
@@ -61,7 +60,7 @@ async def main(settings: AlertsSettings, stop: asyncio.Event) -> None:
         tools = Tools(cameras, frames, judges, store, Book(redis, store), describer)
         alerts = Alerts(tools, Deliveries(redis, settings), settings)
         leadership = await stack.enter_async_context(open_leadership(redis, settings.process))
-        alive = beat(redis, names.process(settings.process), lambda: {"id": settings.process})
+        alive = beat(redis, settings, lambda: {"id": settings.process})
         async with background(alive, cameras.run()), ended_by(stop.wait()):
             while True:
                 await leadership.gained()

@@ -26,7 +26,6 @@ from api.said import Said
 from api.screens import Screens, Sources
 from api.server import Config, Server
 from api.settings import ApiSettings
-from bus import names
 from bus.answers import Answers
 from bus.cameras import Cameras
 from bus.heartbeat import beat
@@ -61,7 +60,7 @@ async def main(settings: ApiSettings, stop: asyncio.Event) -> None:
             open_jobs(redis, settings.redis_url, settings.process, settings.max_queue)
         )
         state.chats = Chats(settings, jobs, state.models, images, state.metrics, Said(redis))
-        alive = beat(redis, names.process(settings.process), lambda: {"id": settings.process})
+        alive = beat(redis, settings, lambda: {"id": settings.process})
         await stack.enter_async_context(
             background(
                 alive,

@@ -37,6 +37,7 @@ class BusSettings(msgspec.Struct, frozen=True, kw_only=True):
     process: str = ""  # id of this process; made from name and pid when empty
     log_level: str = "INFO"
     log_format: str = "auto"  # text, json, or auto: text on a terminal
+    alive_file: str = ""  # touched with every heartbeat
 
 
 def variable(field: str) -> str:

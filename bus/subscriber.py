@@ -75,9 +75,21 @@ class _Link:
     async def newest(self, after: float, within_s: float) -> Frame | None:
         """The newest frame captured after *after*; the next one, if it comes *within_s*."""
         frame = await self._at_once(after)
-        if frame is None and await self._socket.poll(max(1, round(within_s * 1000))):
+        if frame is None and await self._hears(within_s):
             frame = await self._at_once(after)
         return frame
+
+    async def _hears(self, within_s: float) -> bool:
+        """Whether there is a message *within_s*; there is none of a link that is closed."""
+        try:
+            heard = await self._socket.poll(max(1, round(within_s * 1000)))
+        except asyncio.CancelledError:
+            # Whoever closes a socket ends all waits for it, as if their tasks had been cancelled.
+            task = asyncio.current_task()
+            if not self._socket.closed or (task and task.cancelling()):
+                raise
+            return False
+        return bool(heard) and not self._socket.closed
 
     async def _at_once(self, after: float) -> Frame | None:
         frame = await self._read(after)
@@ -86,7 +98,7 @@ class _Link:
     async def glance(self, after: float, within_s: float) -> FrameDescriptor | None:
         """As `newest`, but without the pixels."""
         found = self._drain(after)
-        if found is None and await self._socket.poll(max(1, round(within_s * 1000))):
+        if found is None and await self._hears(within_s):
             found = self._drain(after)
         return found[0] if found else None
 

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 import cv2
 
-from bus import names
 from bus.cameras import CameraStatus
 from bus.frames import FramePublisher, FrameWriter, open_publisher
 from bus.heartbeat import beat
@@ -83,7 +82,7 @@ async def main(settings: CaptureSettings, stop: asyncio.Event) -> None:
         def heartbeat() -> dict[str, str]:
             return {"id": settings.process, "cameras": " ".join(service.cameras)}
 
-        alive = beat(redis, names.process(settings.process), heartbeat)
+        alive = beat(redis, settings, heartbeat)
         leftovers = Leftovers(redis, settings.run_dir)
         async with background(alive, publisher.run(), leftovers.run()):
             await service.run(stop)

@@ -53,7 +53,7 @@ class Service:
     async def run(self, redis: Redis, stop: asyncio.Event) -> None:
         NOTE.set(self.note)
         cameras = Cameras(redis)
-        alive = beat(redis, names.process(self.settings.process), lambda: self.heartbeat().fields())
+        alive = beat(redis, self.settings, lambda: self.heartbeat().fields())
         async with (
             background(alive, announce(redis, self.settings.process), cameras.run()),
             AsyncExitStack() as stack,

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 
 import cv2
 
-from bus import names
 from bus.answers import Answers
 from bus.cameras import Cameras
 from bus.heartbeat import beat
@@ -58,7 +57,7 @@ async def main(settings: PreviewSettings, stop: asyncio.Event) -> None:
                 "encoded": str(programs.encoded),
             }
 
-        alive = beat(redis, names.process(settings.process), heartbeat)
+        alive = beat(redis, settings, heartbeat)
         pushes = Pushes(settings.preview_push_url, redis, programs, video)
         await stack.enter_async_context(background(alive, pushes.run()))
         await stop.wait()

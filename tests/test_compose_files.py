@@ -11,6 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from bus.settings import BusSettings, variable
 from compose import container, settings_file
 from compose.local import STOP_S
+from inference.upstream.endpoint import KEY_ENV
 
 FOLDER = Path(__file__).parents[1] / "compose"
 FILES = sorted(FOLDER.glob("*.yaml"))
@@ -19,7 +20,7 @@ SETTINGS = {
     variable(field.name)
     for kind in (BusSettings, *settings_file.KINDS)
     for field in msgspec.structs.fields(kind)
-}
+} | {KEY_ENV}
 
 
 def read(name: str) -> dict[str, Any]:

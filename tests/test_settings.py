@@ -12,6 +12,7 @@ from capture.settings import CaptureSettings
 from compose import settings_file
 from inference.engines.echo import EchoQuery
 from inference.ov.settings import Query
+from inference.upstream.endpoint import KEY_ENV
 
 KINDS = (BusSettings, *settings_file.KINDS)
 PAGE = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
@@ -27,7 +28,7 @@ def fields() -> dict[str, object]:
 
 
 def test_every_setting_is_on_the_page_and_no_other() -> None:
-    assert set(ROWS) == set(fields())
+    assert set(ROWS) == {*fields(), KEY_ENV}
 
 
 def test_the_defaults_on_the_page_are_true() -> None:

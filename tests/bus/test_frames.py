@@ -145,6 +145,26 @@ def test_no_frame_of_a_replaced_camera_is_used(run: Run, redis_url: str, tmp_pat
     run(scenario())
 
 
+def test_all_who_wait_for_a_camera_get_a_frame_of_its_successor(
+    run: Run, redis_url: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with studio(redis_url, tmp_path) as s:
+            await s.film("a", 1)
+            assert await s.value("a") == 1
+            last = time()
+            waiting = [asyncio.create_task(s.value("a", after=last)) for _ in range(4)]
+            glance = asyncio.create_task(s.reader.glance("a", 20, last))
+            await asyncio.sleep(0.1)
+            s.writers.pop("a").close()
+            await s.film("a", 2)
+            assert await s.value("a") == 2  # whoever comes now closes what the others wait for
+            assert await asyncio.gather(*waiting) == [2] * 4
+            assert await glance is None
+
+    run(scenario())
+
+
 def test_an_old_frame_is_no_frame(run: Run, redis_url: str, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with studio(redis_url, tmp_path) as s:

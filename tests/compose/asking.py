@@ -3,8 +3,10 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
+import av
 import httpx
 import openai
 from redis import Redis
@@ -32,6 +34,13 @@ def ask(client: openai.OpenAI, question: str = "Is there a person?") -> Any:
 def add_rule(http: httpx.Client, name: str) -> None:
     answer = http.post("/v1/rules", json={**RULE, "id": name, "cameras": ["demo"]})
     assert answer.status_code in (200, 201), answer.text
+
+
+def previewed(key: str, count: int) -> list[av.VideoFrame]:
+    """The next *count* pictures of the preview."""
+    url = f"rtsp://lookout:{key}@127.0.0.1:{port('PREVIEW')}/demo"
+    with av.open(url, options={"rtsp_transport": "tcp"}, timeout=20) as container:
+        return list(islice(container.decode(video=0), count))
 
 
 @contextmanager

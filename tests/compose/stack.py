@@ -5,6 +5,7 @@ import os
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from compose.ports import free_port
@@ -54,12 +55,20 @@ class ComposeStack:
         state = self.inspect(service)["State"]
         return bool(state["Running"] and state["Health"]["Status"] == "healthy")
 
-    def kill(self, service: str) -> None:
-        """Kill -9 the main process; `docker kill` would mean that it shall stay dead."""
-        container = self.inspect(service)
-        os.kill(container["State"]["Pid"], 9)
-        began = container["RestartCount"]
-        until(lambda: self.inspect(service)["RestartCount"] > began)
+    def is_whole(self) -> bool:
+        return all(self.is_healthy(service) for service in SERVICES)
+
+    def kill(self, service: str) -> float:
+        """
+        Kill -9 the main process, and wait until there is another one; when it was killed.
+
+        `docker kill` would mean that it shall stay dead.
+        """
+        before = self.inspect(service)["State"]
+        killed = monotonic()
+        os.kill(before["Pid"], 9)
+        until(lambda: self.inspect(service)["State"]["StartedAt"] > before["StartedAt"])
+        return killed
 
     def logs(self) -> str:
         return self.compose("logs", "--no-color", "--tail", "200", check=False)
