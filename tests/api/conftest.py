@@ -65,7 +65,7 @@ def tight(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tight]:
             LOOKOUT_FILE_ROOTS=str(folder / "media"),
             LOOKOUT_MAX_QUEUE="2",
             LOOKOUT_REQUEST_TIMEOUT_S="2.2",
-            LOOKOUT_FETCH_TIMEOUT_S="0.7",
+            LOOKOUT_FETCH_TIMEOUT_S="1.5",
             LOOKOUT_CAMERA_OPEN_S="1.5",
             LOOKOUT_MAX_BODY_MB="3",
             LOOKOUT_MAX_IMAGE_MB="0.5",

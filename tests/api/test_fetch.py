@@ -190,8 +190,8 @@ def test_a_redirect_to_nowhere_is_refused(tight: Tight, origin: Origin, to: str)
         ("private", "401"),
         ("length", "cannot be fetched"),
         ("hangs_up", "cannot be fetched"),
-        ("drip", "within 0.7 s"),
-        ("silent", "within 0.7 s"),
+        ("drip", "within 1.5 s"),
+        ("silent", "within 1.5 s"),
     ],
 )
 def test_a_server_without_a_picture_is_said_to_be_one(
