@@ -2,8 +2,10 @@
 OpenVINO's continuous batching, in a child process of our own.
 
     openvino:/path/to/model?device=CPU&slots=8
+    openvino:OpenVINO/InternVL2-1B-int4-ov
 
-The path may be relative; `inference.ov.settings` has all that may follow it. This side
+The path may be relative; what is no path here is fetched from the hub of models once.
+`inference.ov.settings` has all that may follow it. This side
 knows nothing of OpenVINO: it sends turns and pixels to `inference.ov.child`, which holds
 its interpreter for as long as a step takes, and starts it again when it dies or hangs.
 """
@@ -18,6 +20,7 @@ import numpy as np
 from bus.errors import EngineError, Unsupported
 from bus.messages import Delta, Failed, Finished, Judged, Sampling
 from inference.engine import Ability, Engine, Judgement, Pixels, Turn
+from inference.ov import memory, place
 from inference.ov.link import Link, open_link
 from inference.ov.settings import Settings, parse
 from inference.ov.wire import Command, Generate, Judge, Outcome, split
@@ -31,12 +34,14 @@ NO_TOOLS = (
 
 
 def identify(url: str) -> str:
-    return parse(url).model
+    return place.name(url)
 
 
 @asynccontextmanager
 async def open(url: str) -> AsyncGenerator[Engine]:
+    url = await place.on_disk(url)
     settings = parse(url)
+    memory.check(settings)
     async with kept(settings.model, lambda: open_link(url, settings)) as child:
         yield OpenVinoEngine(settings, child)
 

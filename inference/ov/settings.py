@@ -12,12 +12,13 @@ from inference.yesno import JUDGE_PROMPT
 
 CARD = "lookout.json"
 LANGUAGE_MODEL = "openvino_language_model.xml"
-FORM = "openvino:/path/to/model?device=CPU&slots=8"
+FORM = "openvino:/path/to/model?device=CPU&slots=8, or openvino:OWNER/NAME of the hub"
 UNKNOWN_CONTEXT = 1 << 30
 
 T = TypeVar("T")
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
+Switch = Literal["on", "off", "1", "0"]
 
 
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,9 +31,19 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache_gb: Annotated[int, Meta(ge=0)] = 0  # 0: as much as the requests in flight need
     max_side: Count = 1344  # a larger picture is scaled down to it, unless the card says how
     judge: Literal["auto", "forced"] = "auto"
+    download: Switch = "on"  # whether a model of the hub may be fetched
+    check_memory: Switch = "on"  # whether a model that will not fit is refused
     start_s: Seconds = 300.0
     first_token_s: Seconds = 120.0
     token_s: Seconds = 30.0
+
+    @property
+    def may_download(self) -> bool:
+        return self.download in ("on", "1")
+
+    @property
+    def may_check_memory(self) -> bool:
+        return self.check_memory in ("on", "1")
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -93,10 +104,11 @@ def parse(url: str) -> Settings:
     if not (path / LANGUAGE_MODEL).is_file():
         raise BadSettings(f"no OpenVINO vision-language model in {path}: no {LANGUAGE_MODEL} there")
     card = _read(path / CARD, Card) if (path / CARD).exists() else Card()
-    return Settings(path, _query(url, parts.query), card, _read(path / "config.json", Config))
+    return Settings(path, parse_query(url), card, _read(path / "config.json", Config))
 
 
-def _query(url: str, text: str) -> Query:
+def parse_query(url: str) -> Query:
+    text = urlsplit(url).query
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text))
         return msgspec.convert(dict(pairs), Query, strict=False)
