@@ -1,0 +1,15 @@
+"""The sizes of the demo model. Everything else follows from them."""
+
+PICTURE = 192, 96  # width, height: what a whole frame is squashed to
+GRID = 12, 6  # columns, rows of the tokens that a picture becomes; thirds are four columns
+PICTURE_TOKENS = GRID[0] * GRID[1]
+
+STEM = 32, 48  # channels at a half and a quarter of the picture's size
+TRUNK = 96  # channels at an eighth
+WIDTH = 192  # of a token, in both halves of the model
+HEADS, HEAD = 6, WIDTH // 6
+VISION_BLOCKS, VISION_HIDDEN = 3, 512
+LANGUAGE_BLOCKS, LANGUAGE_HIDDEN = 4, 448
+ROPE_BASE = 10_000.0
+CONTEXT = 2048
+VOCABULARY = 1100  # at most
