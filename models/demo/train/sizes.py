@@ -13,3 +13,5 @@ LANGUAGE_BLOCKS, LANGUAGE_HIDDEN = 4, 448
 ROPE_BASE = 10_000.0
 CONTEXT = 2048
 VOCABULARY = 1100  # at most
+
+FINE = 24, 12  # columns, rows of the trunk's own labels
