@@ -27,8 +27,18 @@ from capture.demo.scene import (
 from capture.demo.truth import visible_share
 
 Condition = Literal[
-    *("clear", "dusk", "night", "rain", "fog", "glare", "noise", "jpeg", "shake"),
-    *("brightness", "hidden", "decoys"),
+    "clear",
+    "dusk",
+    "night",
+    "rain",
+    "fog",
+    "glare",
+    "noise",
+    "jpeg",
+    "shake",
+    "brightness",
+    "hidden",
+    "decoys",
 ]
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
@@ -38,6 +48,7 @@ DUSK_SKIES = (
     ((120, 110, 160), (245, 160, 120)),
     ((165, 140, 160), (250, 205, 150)),
 )
+POSING: tuple[DecoyKind, ...] = ("statue", "scarecrow", "poster")
 STONES = ((150, 150, 146), (176, 172, 162), (120, 124, 128))
 STRAWS = ((196, 168, 96), (172, 146, 84), (150, 120, 80))
 HEDGES = ((62, 92, 52), (76, 104, 60), (54, 80, 50))
@@ -134,11 +145,11 @@ def with_hedge(dice: Dice, scene: Scene) -> Scene:
 
 def with_decoys(dice: Dice, scene: Scene, count: int) -> Scene:
     for _ in range(count):
-        kind = dice.choice(("statue", "scarecrow", "poster"))
+        kind = dice.choice(POSING)
         for _ in range(LOTS):
             decoy = random_decoy(dice, kind)
             after = replace(scene, decoys=(*scene.decoys, decoy))
-            if all_seen(after) and visible_share(decoy, (*after.things, *after.decoys)) > SEEN:
+            if all_seen(after) and visible_share(decoy, after.standing) > SEEN:
                 scene = after
                 break
     return scene
@@ -163,8 +174,7 @@ def decoy_paint(dice: Dice, kind: DecoyKind) -> Rgb:
 
 
 def all_seen(scene: Scene) -> bool:
-    everything = (*scene.things, *scene.decoys)
-    return all(visible_share(thing, everything) >= SEEN for thing in scene.things)
+    return all(visible_share(thing, scene.standing) >= SEEN for thing in scene.things)
 
 
 def random_conditions(dice: Dice, asked: set[Condition]) -> Conditions:

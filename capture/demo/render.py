@@ -30,10 +30,9 @@ class Renderer:
 
     def render(self, scene: Scene, shot: int = 0) -> Picture:
         """A new RGB picture. Two shots of a scene differ by noise, rain and shaking alone."""
-        things = (*scene.things, *scene.decoys)
-        picture = self._stage(scene.backdrop).show(things)
+        picture = self._stage(scene.backdrop).show(scene.standing)
         if scene.fades_to:
-            later = self._stage(scene.fades_to).show(things)
+            later = self._stage(scene.fades_to).show(scene.standing)
             cv2.addWeighted(picture, 1 - scene.faded, later, scene.faded, 0, dst=picture)
         night = scene.backdrop.lighting.night
         picture = weathered(picture, scene.conditions, night, shot)

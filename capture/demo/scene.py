@@ -186,6 +186,11 @@ class Scene:
     decoys: tuple[Decoy, ...] = ()
     conditions: Conditions = CLEAR
 
+    @property
+    def standing(self) -> tuple[Thing | Decoy, ...]:
+        """Everything in the yard, counted or not."""
+        return (*self.things, *self.decoys)
+
 
 def overlap(one: Thing | Decoy, other: Thing | Decoy) -> float:
     """How much of the smaller of the two lies in the other's box, 0 to 1."""

@@ -81,7 +81,7 @@ def glared(picture: Picture, glare: Glare) -> Picture:
 def glare_map(glare: Glare, rows: int, columns: int) -> Floats:
     y, x = np.mgrid[0:rows, 0:columns]
     away = np.hypot((x + 0.5) * WIDTH / columns - glare.x, (y + 0.5) * HEIGHT / rows - glare.y)
-    return np.exp(-((away / glare.reach) ** 2)).astype(np.float32)
+    return np.asarray(np.exp(-((away / glare.reach) ** 2)), np.float32)
 
 
 def shaken(picture: Picture, shake: float, shot: int) -> Picture:

@@ -12,7 +12,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import median
 from time import monotonic
+from typing import TypeVar
 
 from bus.messages import Delta, Sampling
 from capture.demo.canvas import Picture
@@ -47,6 +49,10 @@ RULES = 6
 UNSEEN_OF = 6  # of the phrasings, on each scene
 SAMPLING = Sampling(max_tokens=64)
 SIDE_BY_SIDE = 8
+
+
+Key = TypeVar("Key")
+Flags = dict[Key, list[bool]]
 
 
 @dataclass
@@ -171,7 +177,7 @@ def report(marks: Marks) -> str:
             "",
             *phrasings(marks),
             "",
-            f"First token: {sorted(marks.first_s)[len(marks.first_s) // 2] * 1000:.1f} ms (median).",
+            f"First token: {median(marks.first_s) * 1000:.1f} ms (median).",
             "",
         ]
     )
@@ -204,7 +210,8 @@ def calibration(marks: Marks) -> Iterator[str]:
         if part:
             mean = sum(score for score, _ in part) / len(part)
             right = share([right for _, right in part])
-            yield f"| {tenth / 10:.1f} to {tenth / 10 + 0.1:.1f} | {len(part):,} | {mean:.2f} | {right:.2f} |"
+            span = f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}"
+            yield f"| {span} | {len(part):,} | {mean:.2f} | {right:.2f} |"
     error = calibration_error(marks.scores)
     yield from ("", f"Expected calibration error: {error:.4f} of {len(marks.scores):,} scores.")
 

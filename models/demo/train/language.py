@@ -5,7 +5,7 @@ First from the labels themselves, which cost no picture: by the end it can count
 and answer. Then from pictures, the eyes learning on with it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from models.demo.train.drawing import Pictures
 from models.demo.train.facts import Facts
-from models.demo.train.labels import AROUND, CHANNELS, LIGHTS, WEATHERS, Labels, middles, same
+from models.demo.train.labels import AROUND, LIGHTS, WEATHERS, Labels
+from models.demo.train.maps import middles
 from models.demo.train.network import Eyes, Language, Projector, seen
 from models.demo.train.packing import Batch, batch_of
 from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compiled, half, run
@@ -119,7 +120,7 @@ def inputs(batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
 
 def told(labels: Labels) -> Tensor:
     """What eyes without a fault would say of each cell."""
-    mass = middles(labels, len(CHANNELS), same(len(CHANNELS)))
+    mass = middles(labels)
     around = torch.from_numpy(labels.around)
     light = F.one_hot(around[:, 0], len(LIGHTS))
     weather = F.one_hot(around[:, 1], len(WEATHERS))

@@ -7,17 +7,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.demo.train.drawing import Pictures
-from models.demo.train.labels import (
-    CHANNELS,
-    COLOURS,
-    KIND_OF_CHANNEL,
-    LIGHTS,
-    NAMED,
-    Labels,
-    fine,
-    middles,
-    same,
-)
+from models.demo.train.labels import CHANNELS, LIGHTS, NAMED, Labels
+from models.demo.train.maps import KIND_OF_CHANNEL, fine, middles
 from models.demo.train.network import Eyes
 from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compiled, half, run
 
@@ -59,7 +50,7 @@ def loss_of(logits: Tensor, trunk: Tensor, labels: Labels) -> Tensor:
 
 def coarse_loss(logits: Tensor, labels: Labels) -> Tensor:
     kinds = len(CHANNELS)
-    mass = middles(labels, kinds, same(kinds)).to(logits.device)
+    mass = middles(labels).to(logits.device)
     weight = torch.where(mass > 0, RARE, 1.0)
     middle = F.binary_cross_entropy_with_logits(logits[..., :kinds], mass.clamp(0, 2) / 2, weight)
     around = torch.from_numpy(labels.around).to(logits.device)
@@ -90,7 +81,7 @@ def examined(eyes: Eyes, pictures: Pictures, labels: Labels) -> str:
     eyes.train()
     kinds = len(CHANNELS)
     said = 2 * logits[..., :kinds].float().cpu().sigmoid()
-    right = middles(first, kinds, same(kinds))
+    right = middles(first)
     by_kind = [add_up(mass.sum(1), KIND_OF_CHANNEL, len(NAMED)) for mass in (said, right)]
     found, there = (mass.round() for mass in by_kind)
     present = there > 0
