@@ -184,7 +184,7 @@ def random_conditions(dice: Dice, asked: set[Condition]) -> Conditions:
     strong = "jpeg" in asked
     return Conditions(
         rain=dice.uniform(0.4, 1) if "rain" in asked else 0.0,
-        fog=dice.uniform(0.4, 0.85) if "fog" in asked else 0.0,
+        fog=dice.uniform(0.4, 0.75) if "fog" in asked else 0.0,
         glare=glare if "glare" in asked else None,
         shake=dice.uniform(4, 12) if "shake" in asked else 0.0,
         brightness=dice.uniform(0.65, 1.35) if "brightness" in asked else 1.0,

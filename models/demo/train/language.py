@@ -25,7 +25,7 @@ from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compi
 from models.demo.train.vision import loss_of, pixels
 from models.demo.train.words import START, Words
 
-BATCH = 48
+BATCH = 32
 RATES = 4e-3, 2.5e-3  # of Muon, of AdamW
 JOINT_RATES = 2e-3, 1.2e-3
 DENSE = 0.15  # what the labels still weigh when the eyes learn with the language

@@ -49,7 +49,7 @@ class VisionBlock(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         query, key, value = by_head(self.query_key_value(self.norm_1(rows)))
-        mixed = F.scaled_dot_product_attention(query, key, value)
+        mixed = attention(query, key, value)
         rows = rows + self.out(mixed.transpose(1, 2).flatten(2))
         return rows + self.down(F.gelu(self.up(self.norm_2(rows)), approximate="tanh"))
 
@@ -117,7 +117,7 @@ class LanguageBlock(nn.Module):
     def forward(self, rows: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         query, key, value = by_head(self.query_key_value(self.norm_1(rows)))
         query, key = turned(query, turn), turned(key, turn)
-        mixed = F.scaled_dot_product_attention(query, key, value, mask)
+        mixed = attention(query, key, value, mask)
         rows = rows + self.out(mixed.transpose(1, 2).flatten(2))
         gate, up = self.gate_up(self.norm_2(rows)).chunk(2, -1)
         return rows + self.down(F.silu(gate) * up)
@@ -147,6 +147,14 @@ def by_head(rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     batch, length, _ = rows.shape
     query, key, value = rows.view(batch, length, 3, HEADS, HEAD).permute(2, 0, 3, 1, 4)
     return query, key, value
+
+
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None) -> Tensor:
+    """By hand: compiled, it takes half the time of PyTorch's own on a CPU."""
+    scores = torch.matmul(query * HEAD**-0.5, key.transpose(-1, -2))
+    if mask is not None:
+        scores = scores + mask
+    return torch.matmul(torch.softmax(scores, -1, dtype=scores.dtype), value)
 
 
 def rotation(places: Tensor, kind: torch.dtype) -> tuple[Tensor, Tensor]:

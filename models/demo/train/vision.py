@@ -12,7 +12,7 @@ from models.demo.train.maps import KIND_OF_CHANNEL, fine, middles
 from models.demo.train.network import Eyes
 from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compiled, half, run
 
-BATCH = 96
+BATCH = 64
 RATES = 3e-3, 2e-3  # of Muon, of AdamW
 EXAMINED = 500
 RARE = 6.0  # how much more a middle weighs than the emptiness around it
