@@ -90,7 +90,7 @@ def test_a_stage_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> Non
     first, loss = stage(0.1)
     again, lower = stage(0.2)
     assert first == 0 and again > 0
-    assert lower <= loss
+    assert lower <= max(loss, 1e-6)
 
 
 def test_steps_grow_stay_and_shrink() -> None:
