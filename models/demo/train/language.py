@@ -15,12 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from capture.demo.truth import PLACES
 from models.demo.train.drawing import Pictures
 from models.demo.train.facts import Facts
-from models.demo.train.labels import AROUND, LIGHTS, WEATHERS, Labels
+from models.demo.train.labels import AROUND, CHANNELS, LIGHTS, WEATHERS, Labels
 from models.demo.train.maps import middles
 from models.demo.train.network import Eyes, Language, Projector, seen
 from models.demo.train.packing import Batch, batch_of
+from models.demo.train.sizes import GRID
 from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compiled, half, run
 from models.demo.train.vision import loss_of, pixels
 from models.demo.train.words import START, Words
@@ -30,6 +32,14 @@ RATES = 4e-3, 2.5e-3  # of Muon, of AdamW
 JOINT_RATES = 2e-3, 1.2e-3
 DENSE = 0.15  # what the labels still weigh when the eyes learn with the language
 EXAMINED = 240
+LOUD = 4.0  # how much stronger what is seen begins than a word of the text
+KINDS_SEEN = tuple((kind, colour) if colour else (kind,) for kind, colour in CHANNELS)
+SEEN_AS = (
+    *KINDS_SEEN,
+    *((*names, place) for place in PLACES for names in KINDS_SEEN),
+    *((light,) for light in LIGHTS),
+    *((weather or "dry",) for weather in WEATHERS),
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,23 @@ class Reader(nn.Module):
         self.language = Language(words.count)
         self.projector = Projector()
         self.register_buffer("around", torch.tensor([[START, words.line_break]]))
+        self._begin_with_words(words)
+
+    @torch.no_grad()
+    def _begin_with_words(self, words: Words) -> None:
+        """
+        What is seen begins as the words for it, which the model then need not guess.
+
+        To find a truck is then to look for what is alike, which is learned for all kinds at once.
+        """
+        for channel, names in enumerate(SEEN_AS):
+            self.projector.seen.weight[:, channel] = LOUD * self._meaning(words, names)
+        for column, row in enumerate(self.projector.places):
+            row.add_(self._meaning(words, (PLACES[column * len(PLACES) // GRID[0]],)))
+
+    def _meaning(self, words: Words, names: tuple[str, ...]) -> Tensor:
+        tokens = [token for name in names for token in words.ids(f" {name}")]
+        return self.language.words.weight[tokens].sum(0)
 
     def forward(
         self, what: Tensor, features: Tensor | None, tokens: Tensor, places: Tensor, mask: Tensor

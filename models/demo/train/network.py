@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 from models.demo.train.labels import AROUND, CHANNELS, LIGHTS, NAMED
 from models.demo.train.sizes import (
+    CELLS,
+    GRID,
     HEAD,
     HEADS,
     LANGUAGE_BLOCKS,
@@ -20,6 +22,8 @@ from models.demo.train.sizes import (
 )
 
 SEEN = len(CHANNELS) + AROUND  # numbers that say all there is to say of one cell
+COLUMN, THIRDS = len(CHANNELS), 3 * len(CHANNELS)
+FAINT = 0.04  # what is seen more weakly in a cell does not add up
 FINE_LABELS = 2 * len(NAMED) + 6
 EPSILON = 1e-5
 
@@ -55,7 +59,7 @@ class VisionBlock(nn.Module):
 
 
 class Eyes(nn.Module):
-    """A picture (batch, 3, height, width), -1 to 1, to features (batch, PICTURE_TOKENS, WIDTH)."""
+    """A picture (batch, 3, height, width), -1 to 1, to features (batch, CELLS, WIDTH)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +71,7 @@ class Eyes(nn.Module):
         self.trunk = nn.Sequential(Residual(TRUNK), Residual(TRUNK))
         self.fine = nn.Conv2d(TRUNK, FINE_LABELS, 1)  # only while learning
         self.gather = nn.Conv2d(TRUNK, WIDTH, 2, 2)
-        self.places = nn.Parameter(torch.randn(PICTURE_TOKENS, WIDTH) * 0.02)
+        self.places = nn.Parameter(torch.randn(CELLS, WIDTH) * 0.02)
         self.blocks = nn.ModuleList(VisionBlock() for _ in range(VISION_BLOCKS))
         self.norm = nn.LayerNorm(WIDTH)
         self.see = nn.Linear(WIDTH, SEEN)
@@ -91,18 +95,33 @@ def seen(logits: Tensor) -> Tensor:
 
 
 class Projector(nn.Module):
-    """What is seen in each cell, and the features behind it, as tokens of the language model."""
+    """
+    What is seen, and the features behind it, as tokens of the language model.
+
+    A token is a column of cells; each also knows what each third of the picture adds up to,
+    so that most questions can be answered wherever the language model looks.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = nn.Linear(SEEN, WIDTH)
+        self.seen = nn.Linear(COLUMN + THIRDS + AROUND, WIDTH)
         self.features = nn.Linear(WIDTH, WIDTH, bias=False)
-        self.places = nn.Parameter(torch.randn(PICTURE_TOKENS, WIDTH) * 0.1)
+        self.places = nn.Parameter(torch.randn(PICTURE_TOKENS, WIDTH) * 0.05)
         nn.init.zeros_(self.features.weight)
 
     def forward(self, what: Tensor, features: Tensor | None = None) -> Tensor:
-        rows = self.seen(what) + self.places
-        return rows if features is None else rows + self.features(features)
+        rows = self.seen(summed(what)) + self.places
+        if features is None:
+            return rows
+        return rows + self.features(features.unflatten(1, (GRID[1], GRID[0])).mean(1))
+
+
+def summed(what: Tensor) -> Tensor:
+    """From each cell (batch, CELLS, SEEN) to each column: its sum, that of the thirds, around."""
+    mass = F.relu(what[..., :COLUMN] - FAINT).unflatten(1, (GRID[1], GRID[0])).sum(1)
+    thirds = mass.unflatten(1, (3, GRID[0] // 3)).sum(2).flatten(1)
+    around = what[:, : GRID[0], COLUMN:]
+    return torch.cat([mass, thirds[:, None].expand(-1, GRID[0], -1), around], -1)
 
 
 class LanguageBlock(nn.Module):

@@ -1,8 +1,9 @@
 """The sizes of the demo model. Everything else follows from them."""
 
 PICTURE = 192, 96  # width, height: what a whole frame is squashed to
-GRID = 12, 6  # columns, rows of the tokens that a picture becomes; thirds are four columns
-PICTURE_TOKENS = GRID[0] * GRID[1]
+GRID = 12, 6  # columns, rows of the cells that the eyes speak of; thirds are four columns
+CELLS = GRID[0] * GRID[1]
+PICTURE_TOKENS = GRID[0]  # of the language model: one for each column
 
 STEM = 32, 48  # channels at a half and a quarter of the picture's size
 TRUNK = 96  # channels at an eighth
