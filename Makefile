@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types test soak compose-test check demo up bench bench-alerts clean
+.PHONY: help setup fmt lint types test soak compose-test check demo up bench bench-alerts train-demo clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,6 +61,16 @@ bench: setup ## the budgets of DESIGN.md, as ratios to a floor taken in the same
 bench-alerts: setup ## the demo model's alerts: false alarms, what is missed, time to detect
 	$(BIN)/python -m tests.bench.alerts
 
+.venv-train/ready: pyproject.toml requirements.lock
+	@$(PYTHON) -m venv .venv-train
+	@echo "installing what training needs into .venv-train"
+	@.venv-train/bin/python -m pip install --quiet --disable-pip-version-check \
+		--constraint requirements.lock --editable '.[openvino,train]'
+	@touch $@
+
+train-demo: .venv-train/ready ## the demo model anew, in an hour, into build/train-demo
+	.venv-train/bin/python -m models.demo.train $(TRAIN)
+
 clean: ## leave nothing behind
-	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-train build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

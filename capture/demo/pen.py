@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from capture.demo.canvas import CIRCLE, Canvas, Point
-from capture.demo.scene import Rgb, Thing
+from capture.demo.scene import Decoy, Rgb, Thing
 
 
 class Pen:
-    def __init__(self, canvas: Canvas, thing: Thing, night: bool) -> None:
+    def __init__(self, canvas: Canvas, thing: Thing | Decoy, night: bool) -> None:
         self.canvas = canvas
         self.night = night
         self._box = thing.box

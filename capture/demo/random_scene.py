@@ -1,9 +1,5 @@
 """Scenes drawn by lot, as the demo model is trained and examined on."""
 
-import cv2
-import numpy as np
-
-from capture.demo.canvas import Picture
 from capture.demo.dice import Dice
 from capture.demo.scene import (
     HEIGHT_OF_WIDTH,
@@ -70,7 +66,7 @@ def random_lighting(dice: Dice, night: bool | None = None) -> Lighting:
     return Lighting("day", dice.choice(DAY_SKIES), dice.uniform(0.72, 1.18), (red, green, blue))
 
 
-def random_things(dice: Dice, count: int) -> list[Thing]:
+def random_things(dice: Dice, count: int, most_overlap: float = MOST_OVERLAP) -> list[Thing]:
     """Often several of one kind, sometimes of one colour: what counting is learned from."""
     favourite = dice.choice(KINDS) if dice.chance(0.4) else None
     colour = dice.choice(tuple(PAINTS))
@@ -80,7 +76,7 @@ def random_things(dice: Dice, count: int) -> list[Thing]:
         for _ in range(LOTS):
             same = kind in PAINTED and dice.chance(0.15)
             thing = random_thing(dice, kind, colour if same else None)
-            if all(overlap(thing, other) <= MOST_OVERLAP for other in things):
+            if all(overlap(thing, other) <= most_overlap for other in things):
                 things.append(thing)
                 break
     return things
@@ -117,12 +113,3 @@ def random_paint(
 def random_jpeg_quality(dice: Dice) -> int | None:
     """How a picture was compressed on its way; None: not at all."""
     return dice.choice((None, None, 30, 50, 75, 90))
-
-
-def through_jpeg(picture: Picture, quality: int | None) -> Picture:
-    if quality is None:
-        return picture
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, jpeg = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    decoded = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
-    return np.ascontiguousarray(decoded[..., ::-1])

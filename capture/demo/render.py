@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from capture.demo.canvas import Canvas, Picture
+from capture.demo.decoys import draw_decoy
 from capture.demo.grain import Grain
-from capture.demo.scene import HEIGHT, WIDTH, Backdrop, Lighting, Scene, Thing
+from capture.demo.scene import HEIGHT, WIDTH, Backdrop, Decoy, Lighting, Scene, Thing
 from capture.demo.things import draw_thing
+from capture.demo.weather import compressed, weathered
 from capture.demo.yard import draw_yard, ground_of
 
 Area = tuple[slice, slice]
@@ -27,13 +29,15 @@ class Renderer:
         self._grain = Grain(height, width)
 
     def render(self, scene: Scene, shot: int = 0) -> Picture:
-        """A new RGB picture. Two shots of a scene differ by their noise alone."""
-        picture = self._stage(scene.backdrop).show(scene.things)
+        """A new RGB picture. Two shots of a scene differ by noise, rain and shaking alone."""
+        picture = self._stage(scene.backdrop).show(scene.standing)
         if scene.fades_to:
-            later = self._stage(scene.fades_to).show(scene.things)
+            later = self._stage(scene.fades_to).show(scene.standing)
             cv2.addWeighted(picture, 1 - scene.faded, later, scene.faded, 0, dst=picture)
+        night = scene.backdrop.lighting.night
+        picture = weathered(picture, scene.conditions, night, shot)
         self._grain.add(picture, scene.noise, shot)
-        return picture
+        return compressed(picture, scene.conditions.jpeg)
 
     def _stage(self, backdrop: Backdrop) -> "Stage":
         if backdrop not in self._stages:
@@ -56,13 +60,13 @@ class Stage:
         self._light = light_of(backdrop.lighting, height, width)
         self._lit = illuminate(self._bare, self._light)
 
-    def show(self, things: tuple[Thing, ...]) -> Picture:
+    def show(self, things: tuple[Thing | Decoy, ...]) -> Picture:
         """Things are lit with the yard around them; only where they are is drawn again."""
         picture = self._lit.copy()
         back_to_front = sorted(things, key=lambda thing: thing.y)
         solid = [thing for thing in back_to_front if thing.kind != "fire"]
         for thing in solid:
-            draw_thing(self._canvas, thing, self._ground, self._night)
+            self._draw(self._canvas, thing)
         areas = [painted_area(thing, picture) for thing in solid]
         for area in areas:
             picture[area] = illuminate(self._canvas.picture[area], self._light[area])
@@ -71,10 +75,16 @@ class Stage:
         self._add_fires(picture, back_to_front)
         return picture
 
-    def _add_fires(self, picture: Picture, things: list[Thing]) -> None:
+    def _draw(self, canvas: Canvas, thing: Thing | Decoy) -> None:
+        if isinstance(thing, Decoy):
+            draw_decoy(canvas, thing, self._ground, self._night)
+        else:
+            draw_thing(canvas, thing, self._ground, self._night)
+
+    def _add_fires(self, picture: Picture, things: list[Thing | Decoy]) -> None:
         for thing in things:
             if thing.kind == "fire":  # which shines by itself
-                draw_thing(Canvas(picture), thing, self._ground, self._night)
+                self._draw(Canvas(picture), thing)
 
 
 def light_of(lighting: Lighting, height: int, width: int) -> Light:
@@ -94,7 +104,7 @@ def illuminate(picture: Picture, light: Light) -> Picture:
     return lit
 
 
-def painted_area(thing: Thing, picture: Picture) -> Area:
+def painted_area(thing: Thing | Decoy, picture: Picture) -> Area:
     """Where *thing* may have left paint: limbs and shadow reach a little out of its box."""
     height, width = picture.shape[:2]
     margin = 12 + thing.width * 0.06

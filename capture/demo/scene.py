@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 Kind = Literal["person", "car", "truck", "dog", "bicycle", "box", "fire"]
+DecoyKind = Literal["statue", "scarecrow", "poster", "hedge"]
 ColourName = Literal["red", "yellow", "green", "blue", "white", "black"]
 LightName = Literal["day", "dusk", "night"]
 Rgb = tuple[float, float, float]
 
 WIDTH, HEIGHT = 1280, 720
 KINDS: tuple[Kind, ...] = get_args(Kind)
+DECOYS: tuple[DecoyKind, ...] = get_args(DecoyKind)
 PAINTS: dict[ColourName, Rgb] = {
     "red": (205, 35, 35),
     "yellow": (228, 200, 35),
@@ -21,7 +23,7 @@ PAINTS: dict[ColourName, Rgb] = {
     "white": (238, 238, 238),
     "black": (24, 24, 26),
 }
-HEIGHT_OF_WIDTH: dict[Kind, float] = {
+HEIGHT_OF_WIDTH: dict[Kind | DecoyKind, float] = {
     "person": 2.4,
     "car": 0.42,
     "truck": 0.52,
@@ -29,6 +31,10 @@ HEIGHT_OF_WIDTH: dict[Kind, float] = {
     "bicycle": 0.62,
     "box": 0.8,
     "fire": 1.15,
+    "statue": 2.5,
+    "scarecrow": 1.5,
+    "poster": 0.8,
+    "hedge": 0.7,
 }
 
 
@@ -77,8 +83,28 @@ class Thing:
 
     @property
     def box(self) -> Box:
-        half, height = self.width / 2, self.width * HEIGHT_OF_WIDTH[self.kind]
-        return Box(self.x - half, self.y - height, self.x + half, self.y)
+        return standing(self.kind, self.x, self.y, self.width)
+
+
+@dataclass(frozen=True)
+class Decoy:
+    """What looks like a thing and is none: no answer may count it. A hedge only hides things."""
+
+    kind: DecoyKind
+    x: float
+    y: float
+    width: float
+    paint: Rgb  # of the stone, the straw, the car on the poster, the leaves
+    flip: bool = False
+
+    @property
+    def box(self) -> Box:
+        return standing(self.kind, self.x, self.y, self.width)
+
+
+def standing(kind: Kind | DecoyKind, x: float, y: float, width: float) -> Box:
+    half, height = width / 2, width * HEIGHT_OF_WIDTH[kind]
+    return Box(x - half, y - height, x + half, y)
 
 
 @dataclass(frozen=True)
@@ -91,12 +117,22 @@ class Lamp:
 
 
 @dataclass(frozen=True)
+class Sun:
+    """A low red sun, which is no fire. *height* is above the horizon, of its middle."""
+
+    x: float
+    height: float
+    radius: float
+
+
+@dataclass(frozen=True)
 class Lighting:
     name: LightName
     sky: tuple[Rgb, Rgb]  # at the top, at the horizon; before gain and tint
     gain: float
     tint: Rgb = (1.0, 1.0, 1.0)
     lamp: Lamp | None = None
+    sun: Sun | None = None
 
     @property
     def night(self) -> bool:
@@ -116,15 +152,47 @@ class Backdrop:
 
 
 @dataclass(frozen=True)
+class Glare:
+    """Light that falls into the lens: a bright spot, in world coordinates."""
+
+    x: float
+    y: float
+    reach: float
+    strength: float  # 0 to 1
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What comes between the yard and its picture: nothing, unless it is asked for."""
+
+    rain: float = 0.0  # 0 to 1
+    fog: float = 0.0  # 0 to 1; at 1 the far end of the yard cannot be seen
+    glare: Glare | None = None
+    shake: float = 0.0  # how far the camera moves between shots, in world pixels
+    brightness: float = 1.0
+    jpeg: int | None = None  # quality; None: never compressed
+
+
+CLEAR = Conditions()
+
+
+@dataclass(frozen=True)
 class Scene:
     backdrop: Backdrop
     things: tuple[Thing, ...] = ()
     noise: float = 0.0  # standard deviation of the sensor's noise, in grey levels
     fades_to: Backdrop | None = None
     faded: float = 0.0  # how far, 0 to 1
+    decoys: tuple[Decoy, ...] = ()
+    conditions: Conditions = CLEAR
+
+    @property
+    def standing(self) -> tuple[Thing | Decoy, ...]:
+        """Everything in the yard, counted or not."""
+        return (*self.things, *self.decoys)
 
 
-def overlap(one: Thing, other: Thing) -> float:
+def overlap(one: Thing | Decoy, other: Thing | Decoy) -> float:
     """How much of the smaller of the two lies in the other's box, 0 to 1."""
     a, b = one.box, other.box
     return a.common(b).area / min(a.area, b.area)

@@ -6,7 +6,7 @@ from random import Random
 
 from capture.demo.canvas import Canvas, shade
 from capture.demo.pen import Pen
-from capture.demo.scene import Kind, Rgb, Thing
+from capture.demo.scene import Decoy, Kind, Rgb, Thing
 from capture.demo.vehicles import draw_bicycle, draw_car, draw_truck
 
 TAPE = (196, 160, 105)
@@ -80,10 +80,13 @@ DRAW: dict[Kind, Callable[[Pen, Thing], None]] = {
 
 
 def draw_thing(canvas: Canvas, thing: Thing, ground: Rgb, night: bool) -> None:
-    pen = Pen(canvas, thing, night)
     if thing.kind != "fire":  # which lights its own ground
-        left, top, right, bottom = thing.box
-        width, height = right - left, bottom - top
-        thick = max(6.0, min(width, height) * 0.06)
-        canvas.ellipse(thing.x, top + height * 0.985, width * 0.52, thick, shade(ground, 0.62))
-    DRAW[thing.kind](pen, thing)
+        draw_shadow(canvas, thing, ground)
+    DRAW[thing.kind](Pen(canvas, thing, night), thing)
+
+
+def draw_shadow(canvas: Canvas, thing: Thing | Decoy, ground: Rgb) -> None:
+    left, top, right, bottom = thing.box
+    width, height = right - left, bottom - top
+    thick = max(6.0, min(width, height) * 0.06)
+    canvas.ellipse(thing.x, top + height * 0.985, width * 0.52, thick, shade(ground, 0.62))

@@ -1,9 +1,10 @@
 """What is right to say about a scene, so that answers about it can be checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from capture.demo.scene import HEIGHT, WIDTH, Box, ColourName, Kind, LightName, Scene, Thing
+from capture.demo.scene import HEIGHT, WIDTH, Box, ColourName, Decoy, Kind, LightName, Scene, Thing
 
 Place = Literal["left", "middle", "right"]
 PLACES: tuple[Place, ...] = ("left", "middle", "right")
@@ -65,6 +66,15 @@ def in_view(thing: Thing, things: tuple[Thing, ...]) -> bool:
         (thing.box.common(near.box).area for near in things if near.y > thing.y), default=0
     )
     return thing.box.common(FRAME).area == whole and hidden <= MOST_HIDDEN * whole
+
+
+def visible_share(thing: Thing | Decoy, others: Sequence[Thing | Decoy]) -> float:
+    """How much of its box is in the frame and not hidden by the one that hides most, 0 to 1."""
+    inside = thing.box.common(FRAME).area
+    hidden = max(
+        (thing.box.common(near.box).area for near in others if near.y > thing.y), default=0
+    )
+    return (inside - hidden) / thing.box.area
 
 
 def place_of(thing: Thing) -> Place:

@@ -5,7 +5,7 @@ import numpy as np
 from capture.demo.buildings import draw_fence, draw_house, draw_skyline
 from capture.demo.canvas import Canvas
 from capture.demo.dice import Dice
-from capture.demo.scene import HEIGHT, WIDTH, Backdrop, Lighting, Rgb
+from capture.demo.scene import HEIGHT, WIDTH, Backdrop, Lighting, Rgb, Sun
 
 GROUNDS = (
     (112, 112, 112),
@@ -18,6 +18,7 @@ GROUNDS = (
 LEAVES = ((70, 100, 60), (88, 112, 70), (60, 86, 62))
 CROWN = ((-0.45, -0.7), (0.45, -0.75), (0, -1.1))
 TRUNK, POST, STAR = (92, 70, 50), (70, 70, 72), (200, 200, 200)
+SUN = ((1.25, (250, 150, 90)), (1.0, (240, 80, 40)))
 BULB, SHINING_BULB = (150, 150, 145), (255, 240, 180)
 
 
@@ -36,6 +37,9 @@ def draw_yard(canvas: Canvas, backdrop: Backdrop) -> None:
     canvas.rect(0, horizon, WIDTH, HEIGHT, ground_of(seed))
     if lighting.night:
         draw_stars(canvas, seed, horizon)
+    if sun := lighting.sun:
+        draw_sun(canvas, sun, horizon)
+        canvas.rect(0, horizon, WIDTH, HEIGHT, ground_of(seed))
     build = Dice(seed, "building").choice((draw_house, draw_fence, draw_skyline, None))
     if build:
         build(canvas, seed, horizon, lighting.lamps_on)
@@ -56,6 +60,11 @@ def draw_stars(canvas: Canvas, seed: int, horizon: float) -> None:
     dice = Dice(seed, "stars")
     for _ in range(12):
         canvas.ellipse(dice.uniform(0, WIDTH), dice.uniform(0, horizon * 0.8), 2, 2, STAR)
+
+
+def draw_sun(canvas: Canvas, sun: Sun, horizon: float) -> None:
+    for size, colour in SUN:
+        canvas.ellipse(sun.x, horizon - sun.height, sun.radius * size, sun.radius * size, colour)
 
 
 def draw_way(canvas: Canvas, seed: int, horizon: float) -> None:

@@ -14,7 +14,7 @@ from av.video.stream import VideoStream
 
 from bus.errors import CameraError
 from capture.demo.render import Renderer
-from capture.demo.script import PERIOD_S, scene_at
+from capture.demo.script import PERIOD_S
 from capture.feed import Pacer
 from capture.reasons import reading
 from capture.source import Pixels, Terms
@@ -76,7 +76,7 @@ def _draw(film: Film, seconds: float, fps: float) -> Iterator[Moment]:
     number = 0
     while (number := number + 1) <= seconds * film.fps:
         if pacer.due(at_s := number / film.fps):
-            yield Moment(at_s, number, renderer.render(scene_at(film.scene_s(number)), number))
+            yield Moment(at_s, number, renderer.render(film.scene(number), number))
 
 
 def _seconds(container: InputContainer) -> float | None:

@@ -10,7 +10,6 @@ from capture.demo.random_scene import (
     random_jpeg_quality,
     random_lighting,
     random_thing,
-    through_jpeg,
 )
 from capture.demo.render import Renderer
 from capture.demo.scene import (
@@ -27,6 +26,7 @@ from capture.demo.scene import (
 from capture.demo.script import thing_at
 from capture.demo.story import DUSK, Role, Span
 from capture.demo.truth import in_view, things_in_view
+from capture.demo.weather import compressed
 from compose.replay.labels import merged
 from compose.replay.recording import Moment
 from compose.replay.spans import Truth
@@ -58,7 +58,7 @@ class Film:
         renderer = Renderer(*SIZE)
         for number, at_s in enumerate(self._times(), 1):
             picture = renderer.render(self.scene(at_s), number)
-            yield Moment(at_s, number, through_jpeg(picture, self.quality))
+            yield Moment(at_s, number, compressed(picture, self.quality))
 
     def truths(self, kind: Kind) -> list[Truth]:
         """When one of that kind is in view, wholly and hardly hidden."""

@@ -8,6 +8,7 @@ import pytest
 from capture.demo.render import Renderer
 from capture.demo.script import scene_at
 from capture.source import open_source
+from capture.sources.demo import film_of
 from tests.capture.reading import TERMS, read
 
 
@@ -43,3 +44,18 @@ def test_it_keeps_the_pace_it_is_asked_for() -> None:
 @pytest.mark.parametrize("query", ["fps=fast", "fps=0", "size=big", "size=9x9", "colour=red"])
 def test_a_query_it_does_not_know_is_refused(query: str) -> None:
     assert "demo" in read(f"demo:?{query}").error
+
+
+def test_bad_weather_changes_what_is_seen_and_not_what_is_true() -> None:
+    clear, rainy = (film_of(f"demo:?size=320x180{more}") for more in ("", "&weather=rain,decoys"))
+    before, after = clear.scene(150), rainy.scene(150)
+    assert before == scene_at(10)
+    assert after.things == before.things
+    assert after.decoys and after.conditions.rain
+    one, other = (Renderer(320, 180).render(scene) for scene in (before, after))
+    assert not np.array_equal(one, other)
+
+
+def test_weather_that_the_demo_does_not_have_is_refused_by_name() -> None:
+    error = read("demo:?weather=rain,snow").error
+    assert "snow" in error and "fog" in error

@@ -1,5 +1,6 @@
 """The bundled model answers about the demo camera, and about scenes it was not shown before."""
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from capture.demo.script import scene_at, steady_spans, truth_at
 from capture.demo.truth import Truth
 
 MODEL = Path(__file__).parents[3] / "models" / "demo"
+SIZE = json.loads((MODEL / "lookout.json").read_text())["size"]
 JUDGE = (
     "You are an AI assistant whose job is to evaluate a yes/no question on an image. "
     "Your response must be accurate and based on the image and MUST be yes or no."
@@ -48,7 +50,7 @@ class Model:
         self.asked = 0
 
     def ask(self, picture: Picture, prompts: list[str]) -> list[Answer]:
-        small = cv2.resize(picture, (128, 128), interpolation=cv2.INTER_AREA)
+        small = cv2.resize(picture, SIZE, interpolation=cv2.INTER_AREA)
         tensor = openvino.Tensor(small[None])
         handles = [self._request(tensor, prompt) for prompt in prompts]
         while self.pipeline.has_non_finished_requests():

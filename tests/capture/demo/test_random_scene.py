@@ -12,11 +12,11 @@ from capture.demo.random_scene import (
     ZONES,
     random_jpeg_quality,
     random_scene,
-    through_jpeg,
 )
 from capture.demo.render import Renderer
 from capture.demo.scene import KINDS, WIDTH, overlap
 from capture.demo.truth import place_of
+from capture.demo.weather import compressed
 
 
 def test_the_same_dice_give_the_same_scenes() -> None:
@@ -56,9 +56,9 @@ def test_number_and_light_can_be_asked_for(night: bool) -> None:
 
 def test_jpeg_changes_a_picture_little_and_not_its_shape() -> None:
     dice = Dice(4)
-    picture = Renderer(320, 180).render(random_scene(dice, 3, night=False))
+    picture = Renderer(640, 360).render(random_scene(dice, 3, night=False))
     assert {random_jpeg_quality(dice) for _ in range(100)} == {None, 30, 50, 75, 90}
-    assert through_jpeg(picture, None) is picture
-    received = through_jpeg(picture, 90)
+    assert compressed(picture, None) is picture
+    received = compressed(picture, 90)
     assert received.shape == picture.shape
     assert np.abs(received.astype(int) - picture).mean() < 5

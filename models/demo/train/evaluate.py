@@ -1,0 +1,235 @@
+"""
+Examines an exported model as it is served: whole frames, through the engine and its judge.
+
+Every figure comes from scenes that were kept out of training.
+"""
+
+import asyncio
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from statistics import median
+from time import monotonic
+from typing import TypeVar
+
+from bus.messages import Delta, Sampling
+from capture.demo.canvas import Picture
+from capture.demo.random_world import CONDITIONS, Condition
+from capture.demo.render import Renderer
+from capture.demo.scene import KINDS, Kind
+from compose.replay.spans import calibration_error
+from inference.engine import Engine, Turn, engine_module
+from models.demo.train.asked import (
+    Pair,
+    around,
+    clothes,
+    colour,
+    count,
+    describe,
+    plain_yes_or_no,
+    refused,
+    rule,
+    what,
+    where,
+)
+from models.demo.train.drawing import scene_of
+from models.demo.train.facts import Facts, facts_of
+from models.demo.train.nouns import many
+from models.demo.train.unseen import UNSEEN
+
+ASKED: dict[Callable[[Random, Facts], Pair], int] = {
+    **{describe: 1, plain_yes_or_no: 3, count: 2, colour: 1, where: 1, what: 1, clothes: 1},
+    **{around: 1, refused: 1},
+}
+RULES = 6
+UNSEEN_OF = 6  # of the phrasings, on each scene
+SAMPLING = Sampling(max_tokens=64)
+SIDE_BY_SIDE = 8
+
+
+Key = TypeVar("Key")
+Flags = dict[Key, list[bool]]
+
+
+@dataclass
+class Marks:
+    """What was said and what would have been right."""
+
+    right: dict[tuple[str, Condition], list[bool]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    answers: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    scores: list[tuple[float, bool]] = field(default_factory=list)
+    phrasings: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    by_count: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    taken_for: Counter[tuple[Kind, str]] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    first_s: list[float] = field(default_factory=list)
+
+    def note(self, condition: Condition, pair: Pair, said: str) -> bool:
+        right = said == pair.answer
+        self.right[pair.about, condition].append(right)
+        self.answers[pair.about][pair.answer.lower().rstrip(".")] += 1
+        if not right:
+            self.faults.append(f"{condition}: {pair.question} {said!r}, not {pair.answer!r}")
+        return right
+
+
+def evaluate(folder: Path, scenes: int, split: str = "examined") -> Marks:
+    """*scenes* of each condition."""
+    return asyncio.run(_evaluate(f"openvino:{folder.resolve()}", scenes, split))
+
+
+async def _evaluate(url: str, scenes: int, split: str) -> Marks:
+    marks, renderer = Marks(), Renderer()
+    async with engine_module(url).open(url) as engine:
+        for condition in CONDITIONS:
+            for number in range(scenes):
+                scene = scene_of(split, number, condition)
+                frame = renderer.render(scene, number)
+                examiner = Examiner(engine, marks, condition, facts_of(scene), frame)
+                await examiner.examine(Random(f"{condition} {number}"))
+        marks.first_s += [await first_token_s(engine, frame) for _ in range(40)]
+    return marks
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Asks about one frame."""
+
+    engine: Engine
+    marks: Marks
+    condition: Condition
+    facts: Facts
+    frame: Picture
+
+    async def examine(self, dice: Random) -> None:
+        pairs = [one(dice, self.facts) for one, times in ASKED.items() for _ in range(times)]
+        slots = asyncio.Semaphore(SIDE_BY_SIDE)
+        said = await asyncio.gather(*(self._ask(pair.question, slots) for pair in pairs))
+        for pair, text in zip(pairs, said, strict=True):
+            right = self.marks.note(self.condition, pair, text)
+            if pair.about == "describe":
+                self.marks.by_count[len(self.facts.seen)].append(right)
+        self._note_confusion(said[0])
+        await self._judge(dice)
+
+    async def _ask(self, question: str, slots: asyncio.Semaphore) -> str:
+        async with slots:
+            return await answer(self.engine, self.frame, question)
+
+    async def _judge(self, dice: Random) -> None:
+        rules = [rule(dice, self.facts) for _ in range(RULES)]
+        unseen = dice.sample(UNSEEN, UNSEEN_OF)
+        questions = [pair.question for pair in rules] + [text for _, text in unseen]
+        scores = (await self.engine.judge([self.frame], questions)).scores
+        for pair, score in zip(rules, scores, strict=False):
+            yes = (score or 0) >= 0.5
+            self.marks.note(self.condition, pair, "yes" if yes else "no")
+            self.marks.scores.append((score or 0, pair.answer == "yes"))
+        for (kind, text), score in zip(unseen, scores[len(rules) :], strict=True):
+            right = ((score or 0) >= 0.5) == (self.facts.count(kind) > 0)
+            self.marks.phrasings[text].append(right)
+
+    def _note_confusion(self, description: str) -> None:
+        """Of a scene with one thing: which kind the description names."""
+        if len(self.facts.seen) == 1:
+            named = [k for k in KINDS if k in description or many(k) in description]
+            self.marks.taken_for[self.facts.seen[0].kind, named[0] if named else "nothing"] += 1
+
+
+async def answer(engine: Engine, frame: Picture, question: str) -> str:
+    turns = [Turn("user", (frame, question))]
+    async with aclosing(engine.generate(turns, SAMPLING)) as events:
+        return "".join([event.text async for event in events if isinstance(event, Delta)])
+
+
+async def first_token_s(engine: Engine, frame: Picture) -> float:
+    began = monotonic()
+    async with aclosing(
+        engine.generate([Turn("user", (frame, "Is there a fire?"))], SAMPLING)
+    ) as events:
+        async for event in events:
+            if isinstance(event, Delta) and event.text:
+                return monotonic() - began
+    return math.inf
+
+
+def share(flags: Sequence[bool]) -> float:
+    return sum(flags) / len(flags) if flags else math.nan
+
+
+def report(marks: Marks) -> str:
+    """The tables of the model card."""
+    return "\n".join(
+        [
+            *by_question(marks),
+            "",
+            *by_condition(marks),
+            "",
+            *calibration(marks),
+            "",
+            *confusion(marks),
+            "",
+            *phrasings(marks),
+            "",
+            f"First token: {median(marks.first_s) * 1000:.1f} ms (median).",
+            "",
+        ]
+    )
+
+
+def by_question(marks: Marks) -> Iterator[str]:
+    yield from ("| question | right | of | commonest answer |", "|---|---|---|---|")
+    for about, answers in marks.answers.items():
+        flags = [flag for (one, _), part in marks.right.items() if one == about for flag in part]
+        usual = answers.most_common(1)[0][1] / answers.total()
+        yield f"| {about} | {share(flags):.1%} | {len(flags):,} | {usual:.0%} |"
+    counted = ", ".join(f"{n}: {share(f):.0%}" for n, f in sorted(marks.by_count.items()))
+    yield from ("", f"Descriptions by the number of things: {counted}.")
+
+
+def by_condition(marks: Marks) -> Iterator[str]:
+    kinds = list(marks.answers)
+    yield f"| condition | {' | '.join(kinds)} |"
+    yield f"|---|{'---|' * len(kinds)}"
+    for condition in CONDITIONS:
+        cells = (f"{share(marks.right[about, condition]):.1%}" for about in kinds)
+        yield f"| {condition} | {' | '.join(cells)} |"
+
+
+def calibration(marks: Marks) -> Iterator[str]:
+    """How often yes was right, for each tenth of P(yes)."""
+    yield from ("| P(yes) | rules | mean | yes was right |", "|---|---|---|---|")
+    for tenth in range(10):
+        part = [(s, r) for s, r in marks.scores if min(9, int(s * 10)) == tenth]
+        if part:
+            mean = sum(score for score, _ in part) / len(part)
+            right = share([right for _, right in part])
+            span = f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}"
+            yield f"| {span} | {len(part):,} | {mean:.2f} | {right:.2f} |"
+    error = calibration_error(marks.scores)
+    yield from ("", f"Expected calibration error: {error:.4f} of {len(marks.scores):,} scores.")
+
+
+def confusion(marks: Marks) -> Iterator[str]:
+    """What one thing alone on the picture was called."""
+    names = (*KINDS, "nothing")
+    yield f"| one thing | {' | '.join(names)} |"
+    yield f"|---|{'---|' * len(names)}"
+    for kind in KINDS:
+        yield f"| {kind} | {' | '.join(str(marks.taken_for[kind, name]) for name in names)} |"
+
+
+def phrasings(marks: Marks) -> Iterator[str]:
+    flags = [flag for part in marks.phrasings.values() for flag in part]
+    yield f"Questions in words it was never taught ({len(marks.phrasings)}): {share(flags):.1%}."
+    worst = sorted(marks.phrasings.items(), key=lambda one: share(one[1]))[:8]
+    yield from (
+        "",
+        "The hardest: " + "; ".join(f"{text} {share(f):.0%}" for text, f in worst) + ".",
+    )

@@ -1,0 +1,75 @@
+"""
+Labels as maps over the cells of a picture.
+
+A thing's middle is shared out among the four nearest cells, so that the sum over cells is
+the number of things, wherever they stand. There is a channel for each kind and colour.
+"""
+
+import torch
+from torch import Tensor
+
+from models.demo.train.labels import CHANNELS, COLOURS, MOST, NAMED, Labels
+from models.demo.train.sizes import FINE, GRID
+
+COVERED = 0.3  # of a cell, for its colour to be that of the thing
+KIND_OF_CHANNEL = torch.tensor([NAMED.index(kind) for kind, _ in CHANNELS])
+COLOUR_OF_CHANNEL = torch.tensor([COLOURS.index(c) if c else -1 for _, c in CHANNELS])
+
+
+def middles(labels: Labels) -> Tensor:
+    """(scenes, cells, channels): how much of a middle lies in each cell of GRID."""
+    columns, rows = GRID
+    boxes, kinds = torch.from_numpy(labels.boxes), torch.from_numpy(labels.channels)
+    middle = (boxes[..., :2] + boxes[..., 2:]) / 2
+    mass = torch.zeros(len(boxes), rows, columns, len(CHANNELS))
+    scene, place = torch.nonzero(kinds >= 0, as_tuple=True)
+    channel = kinds[scene, place]
+    x = middle[scene, place, 0] * columns - 0.5
+    y = middle[scene, place, 1] * rows - 0.5
+    for column, across in shares(x, columns):
+        for row, down in shares(y, rows):
+            mass.index_put_((scene, row, column, channel), across * down, accumulate=True)
+    return mass.flatten(1, 2)
+
+
+def shares(at: Tensor, cells: int) -> list[tuple[Tensor, Tensor]]:
+    """The two nearest cells, and the share of each; beyond the edge, all is the outer cell's."""
+    first = at.floor()
+    beyond = at - first
+    return [
+        (first.clamp(0, cells - 1).long(), 1 - beyond),
+        ((first + 1).clamp(0, cells - 1).long(), beyond),
+    ]
+
+
+def fine(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
+    """
+    For the trunk, on the cells of FINE: which kinds cover a cell (scenes, kinds, rows,
+    columns), in which cell the middle of each is, and each cell's colour or -1.
+    """
+    columns, rows = FINE
+    boxes, channels = torch.from_numpy(labels.boxes), torch.from_numpy(labels.channels)
+    share = covered(boxes[..., 1], boxes[..., 3], rows)[..., :, None]
+    share = share * covered(boxes[..., 0], boxes[..., 2], columns)[..., None, :]
+    cover = torch.zeros(len(boxes), len(NAMED), rows, columns)
+    middle = torch.zeros_like(cover)
+    colour = torch.full((len(boxes), rows, columns), -1)
+    for place in range(MOST):
+        scene = torch.nonzero(channels[:, place] >= 0)[:, 0]
+        channel, part = channels[scene, place], share[scene, place]
+        kind = KIND_OF_CHANNEL[channel]
+        cover[scene, kind] = torch.maximum(cover[scene, kind], part)
+        box = boxes[scene, place]
+        row = ((box[:, 1] + box[:, 3]) / 2 * rows).long().clamp(0, rows - 1)
+        column = ((box[:, 0] + box[:, 2]) / 2 * columns).long().clamp(0, columns - 1)
+        middle[scene, kind, row, column] = 1
+        painted = COLOUR_OF_CHANNEL[channel][:, None, None].expand_as(part)
+        colour[scene] = torch.where(part > COVERED, painted, colour[scene])
+    return cover, middle, colour
+
+
+def covered(start: Tensor, end: Tensor, cells: int) -> Tensor:
+    """How much of each cell along one side lies between *start* and *end*."""
+    edges = torch.arange(cells + 1)
+    inner = torch.minimum(edges[1:], end[..., None] * cells)
+    return (inner - torch.maximum(edges[:-1], start[..., None] * cells)).clamp(0, 1)

@@ -1,0 +1,99 @@
+"""Training goes on where it was broken off, and questions behind one picture do not mix."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="`make train-demo` installs what training needs")
+
+from models.demo.train.drawing import scene_of  # noqa: E402
+from models.demo.train.facts import facts_of  # noqa: E402
+from models.demo.train.labels import CHANNELS, labels_of  # noqa: E402
+from models.demo.train.maps import fine, middles  # noqa: E402
+from models.demo.train.packing import LENGTH, NOT_ASKED, PREFIX, batch_of  # noqa: E402
+from models.demo.train.training import (  # noqa: E402
+    Budget,
+    Optimizer,
+    restored,
+    run,
+    scale_at,
+)
+from models.demo.train.words import END, Words, learn  # noqa: E402
+
+SCENES = [scene_of("tests", number) for number in range(300)]
+FACTS = [facts_of(scene) for scene in SCENES]
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Words:
+    file = tmp_path_factory.mktemp("words") / "tokenizer.json"
+    learn(FACTS, file)
+    return Words(file)
+
+
+def test_the_cells_of_a_picture_add_up_to_what_is_on_it() -> None:
+    labels = labels_of(SCENES)
+    mass = middles(labels).sum(1)
+    for scene, found in zip(SCENES, mass, strict=True):
+        for channel, (kind, colour) in enumerate(CHANNELS):
+            there = [
+                one
+                for one in scene.standing
+                if one.kind == kind and getattr(one, "colour", None) == colour
+            ]
+            assert float(found[channel]) == pytest.approx(len(there), abs=1e-4)
+
+
+def test_every_middle_lies_where_its_kind_covers_the_picture() -> None:
+    cover, middle, _ = fine(labels_of(SCENES))
+    assert bool((cover[middle > 0] > 0).all())
+
+
+def test_yes_and_no_are_one_token_each(words: Words) -> None:
+    for answer in ("yes", "no", "Yes", "No"):
+        assert len(words.ids(answer)) == 1
+
+
+def test_a_question_sees_the_picture_its_prompt_and_itself_alone(words: Words) -> None:
+    batch = batch_of(Random(1), FACTS[:20], words)
+    for row, mask in zip(batch.rows, batch.mask, strict=True):
+        sees = mask[0] == 0
+        for at, part in enumerate(row.part):
+            seen = {
+                row.part[other]
+                for other in range(LENGTH)
+                if other < len(row.part) and bool(sees[PREFIX + at, PREFIX + other])
+            }
+            assert seen <= {part, row.parent[at]}
+            assert bool(sees[PREFIX + at, :PREFIX].all())
+            assert not bool(sees[PREFIX + at, PREFIX + at + 1 :].any())
+
+
+def test_what_is_asked_for_is_the_answer_to_its_end(words: Words) -> None:
+    batch = batch_of(Random(2), FACTS[:20], words)
+    wanted = [target for row in batch.rows for target in row.targets if target != NOT_ASKED]
+    assert wanted == batch.targets.tolist()
+    assert wanted.count(END) == sum(len(row.pairs) for row in batch.rows)
+
+
+def test_a_stage_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> None:
+    def stage(seconds: float) -> tuple[int, float]:
+        torch.manual_seed(1)
+        model = torch.nn.Linear(4, 4)
+        optimizer = Optimizer([model], 0.01, 0.01)
+        budget = Budget("stage", seconds, tmp_path / "stage.pt")
+        before = restored(budget, {"model": model}, optimizer)[1]
+        run(budget, {"model": model}, optimizer, lambda _: model(torch.ones(4)).square().sum(), str)
+        return before, model(torch.ones(4)).square().sum().item()
+
+    first, loss = stage(0.1)
+    again, lower = stage(0.2)
+    assert first == 0 and again > 0
+    assert lower <= max(loss, 1e-6)
+
+
+def test_steps_grow_stay_and_shrink() -> None:
+    assert scale_at(0.0, 0) < 0.1
+    assert scale_at(0.3, 1000) == 1
+    assert scale_at(1.0, 1000) < 0.05
