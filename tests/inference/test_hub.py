@@ -4,10 +4,13 @@ import asyncio
 import logging
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from bus.errors import BadSettings, EngineError, LookoutError
@@ -15,6 +18,7 @@ from bus.messages import Delta, Sampling
 from capture.demo.dice import Dice
 from capture.demo.random_scene import random_scene
 from capture.demo.render import Renderer
+from compose.ports import free_port
 from inference.engine import Turn, engine_module
 from inference.engines.openvino import identify, open
 from inference.hub.cache import Cached, root
@@ -25,6 +29,7 @@ from inference.supervised import NOTE, Note
 from tests.conftest import Run
 from tests.inference.hub_server import COMMIT, REPOSITORY, Faults, Hub, files_of, serving
 from tests.stack import descendants
+from tests.waiting import until
 
 DEMO = Path(__file__).parents[2] / "models" / "demo"
 URL = f"openvino:{REPOSITORY}"
@@ -363,3 +368,40 @@ def test_a_pinned_commit_needs_no_branch(hub: Hub, cached: Cached) -> None:
     hub.asked.clear()
     assert is_demo(get(url))
     assert hub.asked == []
+
+
+def test_a_stack_says_how_far_its_model_is_then_answers(hub: Hub, tmp_path: Path) -> None:
+    hub.faults = Faults(holds_at=3 << 20)
+    with starting(tmp_path, URL) as url, httpx.Client(base_url=url) as client:
+        until(lambda: reached(client, r"downloading the model: [\d.]+ of 9.3 MB", 503))
+        hub.go_on.set()
+        until(lambda: reached(client, "", 200))
+        asked = {"model": "tiny-ov", "messages": [{"role": "user", "content": "Describe."}]}
+        answer = client.post("/v1/chat/completions", json=asked, timeout=60).json()
+        assert answer["choices"][0]["message"]["content"]
+
+
+@contextmanager
+def starting(folder: Path, model: str) -> Iterator[str]:
+    """The URL of a stack that is not ready yet."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "lookout", "up", "--model", model, "--port", str(port)),
+        *("--data-dir", str(folder / "data"), "--run-dir", str(folder / "run")),
+        *("--preview-port", "0"),
+    ]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=15)
+
+
+def reached(client: httpx.Client, says: str, status: int) -> bool:
+    try:
+        answer = client.get("/health/ready")
+    except httpx.TransportError:  # it does not listen yet
+        return False
+    return answer.status_code == status and bool(re.search(says, answer.text))
