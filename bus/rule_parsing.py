@@ -97,7 +97,13 @@ def _object(data: bytes | dict[str, Any]) -> dict[str, Any]:
 
 
 def _given(data: bytes | dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in _object(data).items() if value is not None}
+    """Without the nulls; a field that is not known stays, to be refused whatever it holds."""
+    fields = _object(data)
+    return {
+        name: value
+        for name, value in fields.items()
+        if value is not None or name not in Rule.__struct_encode_fields__
+    }
 
 
 def _convert(fields: dict[str, Any]) -> Rule:
@@ -118,7 +124,7 @@ def _explain(error: str, fields: dict[str, Any]) -> BadJob:
     if name := re.match(r"Object (contains unknown|missing required) field `(.*)`", reason, re.S):
         path = f"{path}.{name[2]}".strip(".")[:MAX_PATH]
         why = "is not known" if name[1] == "contains unknown" else "is required"
-        return BadJob(f"{path}: this field {why}", param=path)
+        return BadJob(f"{path or '(no name)'}: this field {why}", param=path)
     return _refusal(path) if path else BadJob("the names of fields must be strings")
 
 
