@@ -122,9 +122,9 @@ def _explain(error: str, fields: dict[str, Any]) -> BadJob:
     # The key of an object is what msgspec keeps to itself.
     path = path.replace("[...]", f".{_bad_zone(fields.get('zones'))}")
     if name := re.match(r"Object (contains unknown|missing required) field `(.*)`", reason, re.S):
-        path = f"{path}.{name[2]}".strip(".")[:MAX_PATH]
+        path = f"{path}.{name[2]}".strip(".")[:MAX_PATH] or '""'
         why = "is not known" if name[1] == "contains unknown" else "is required"
-        return BadJob(f"{path or '(no name)'}: this field {why}", param=path)
+        return BadJob(f"{path}: this field {why}", param=path)
     return _refusal(path) if path else BadJob("the names of fields must be strings")
 
 
