@@ -3,6 +3,7 @@
 What `random_scene` draws is the easy part of this world.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -59,12 +60,19 @@ DECOY_WIDTHS: dict[DecoyKind, tuple[float, float]] = {
     "hedge": (90, 240),
 }
 LOTS = 20
+USUAL_COUNTS = (0,) * 5 + (1,) * 11 + (2,) * 14 + (3,) * 12 + (4,) * 8
 CALM_NOISE, STRONG_NOISE = (0, 2, 4, 6, 9), (12, 16, 20)
 CALM_JPEG, STRONG_JPEG = (None, None, 60, 75, 90), (15, 20, 30)
 
 
-def random_world(dice: Dice, condition: Condition | None = None) -> Scene:
-    """Under that one condition; else under any, mostly under one or two."""
+def random_world(
+    dice: Dice, condition: Condition | None = None, counts: Sequence[int] = USUAL_COUNTS
+) -> Scene:
+    """
+    Under that one condition; else under any, mostly under one or two.
+
+    *counts* are how many things there may be, each as likely; fewer where there is no room.
+    """
     asked = drawn(dice) if condition is None else {condition}
     light: LightName = "day"
     if "night" in asked:
@@ -72,7 +80,7 @@ def random_world(dice: Dice, condition: Condition | None = None) -> Scene:
     elif "dusk" in asked:
         light = "dusk"
     backdrop = Backdrop(dice.randrange(1 << 30), lighting_of(dice, light))
-    things = things_for(dice, "hidden" in asked)
+    things = things_for(dice, dice.choice(counts), "hidden" in asked)
     scene = Scene(backdrop, things, noise=dice.choice(CALM_NOISE))
     if "hidden" in asked:
         scene = half_hidden(dice, scene)
@@ -104,8 +112,7 @@ def lighting_of(dice: Dice, light: LightName) -> Lighting:
     return Lighting("dusk", sky, dice.uniform(0.68, 0.9), tint, sun=sun)
 
 
-def things_for(dice: Dice, close: bool) -> tuple[Thing, ...]:
-    (count,) = dice.choices(range(5), (10, 22, 28, 24, 16))
+def things_for(dice: Dice, count: int, close: bool) -> tuple[Thing, ...]:
     things = tuple(random_things(dice, count, 1 - SEEN if close else MOST_OVERLAP))
     return tuple(thing for thing in things if visible_share(thing, things) >= SEEN)
 

@@ -1,32 +1,28 @@
 """Drawn films for measuring alerts: who comes and goes is drawn by lot, and so is known."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from capture.demo.bad_weather import CLOUDS, CLOUDS_S
 from capture.demo.dice import Dice
-from capture.demo.random_scene import (
-    LOTS,
-    MOST_OVERLAP,
-    random_jpeg_quality,
-    random_lighting,
-    random_thing,
-)
+from capture.demo.random_scene import LOTS, MOST_OVERLAP, random_thing
+from capture.demo.random_world import SEEN, Condition, random_world
 from capture.demo.render import Renderer
 from capture.demo.scene import (
     KINDS,
     WIDTH,
     Backdrop,
+    Conditions,
+    Decoy,
     Kind,
-    Lighting,
-    LightName,
     Scene,
     Thing,
     overlap,
 )
 from capture.demo.script import thing_at
-from capture.demo.story import DUSK, Role, Span
-from capture.demo.truth import in_view, things_in_view
-from capture.demo.weather import compressed
+from capture.demo.story import Role, Span
+from capture.demo.truth import visible_share
 from compose.replay.labels import merged
 from compose.replay.recording import Moment
 from compose.replay.spans import Truth
@@ -43,30 +39,43 @@ ARGUABLE_S = 1.0  # a thing that is hidden for less is there all the time
 
 @dataclass(frozen=True)
 class Film:
-    light: LightName
+    condition: Condition
     backdrop: Backdrop
     roles: tuple[Role, ...]
     seconds: float
     noise: float
-    quality: int | None  # of its JPEGs; None: never compressed
+    conditions: Conditions
+    decoys: tuple[Decoy, ...]
 
     def scene(self, at_s: float) -> Scene:
         seen = [role for role in self.roles if role.comes.starts <= at_s < role.goes.ends]
-        return Scene(self.backdrop, tuple(thing_at(one, at_s) for one in seen), self.noise)
+        things = tuple(thing_at(one, at_s) for one in seen)
+        return Scene(
+            self.backdrop,
+            things,
+            self.noise,
+            decoys=self.decoys,
+            conditions=replace(self.conditions, brightness=self._brightness(at_s)),
+        )
+
+    def _brightness(self, at_s: float) -> float:
+        """Where the light changes, it does so slowly, as when clouds pass."""
+        if self.condition != "brightness":
+            return 1.0
+        return 1 + CLOUDS * math.sin(at_s * math.tau / CLOUDS_S)
 
     def moments(self) -> Iterator[Moment]:
         renderer = Renderer(*SIZE)
         for number, at_s in enumerate(self._times(), 1):
-            picture = renderer.render(self.scene(at_s), number)
-            yield Moment(at_s, number, compressed(picture, self.quality))
+            yield Moment(at_s, number, renderer.render(self.scene(at_s), number))
 
     def truths(self, kind: Kind) -> list[Truth]:
-        """When one of that kind is in view, wholly and hardly hidden."""
+        """When one of that kind is in view, as far as the demo model is taught to see it."""
         step_s = 1 / FPS
         seen = [
             Truth(at_s, at_s + step_s + ARGUABLE_S)
             for at_s in self._times()
-            if any(one.kind == kind for one in things_in_view(self.scene(at_s)))
+            if shows(self.scene(at_s), kind)
         ]
         return [truth._replace(to_s=truth.to_s - ARGUABLE_S) for truth in merged(seen)]
 
@@ -74,45 +83,49 @@ class Film:
         return [number / FPS for number in range(int(self.seconds * FPS))]
 
 
-def film(number: int, light: LightName, seconds: float) -> Film:
-    """The same each time for the same *number* and *light*."""
-    dice = Dice(SEED + number, f"film {light}")
-    return Film(
-        light,
-        Backdrop(SEED + dice.randrange(1 << 20), lighting(dice, light)),
-        tuple(roles(dice, seconds)),
-        seconds,
-        noise=dice.choice((0, 2, 4, 6, 9)),
-        quality=random_jpeg_quality(dice),
+def shows(scene: Scene, kind: Kind) -> bool:
+    return any(
+        thing.kind == kind and visible_share(thing, scene.standing) >= SEEN
+        for thing in scene.things
     )
 
 
-def lighting(dice: Dice, light: LightName) -> Lighting:
-    if light == "dusk":
-        return replace(DUSK.lighting, gain=dice.uniform(0.7, 0.9))
-    return random_lighting(dice, night=light == "night")
+def film(number: int, condition: Condition, seconds: float) -> Film:
+    """The same each time for the same *number* and *condition*."""
+    dice = Dice(SEED + number, f"film {condition}")
+    # Nothing stands there from the beginning, but hedges need something to stand in front of.
+    world = random_world(dice, condition, counts=(3,) if condition == "hidden" else (0,))
+    return Film(
+        condition,
+        world.backdrop,
+        tuple(roles(dice, seconds, world.decoys)),
+        seconds,
+        world.noise,
+        world.conditions,
+        world.decoys,
+    )
 
 
-def roles(dice: Dice, seconds: float) -> Iterator[Role]:
+def roles(dice: Dice, seconds: float, decoys: Sequence[Decoy]) -> Iterator[Role]:
     """Things of all kinds; those that nobody asks about are there to be mistaken for others."""
     present: list[Role] = []
     at_s = dice.uniform(*APART_S)
     while at_s + STAYS_S[1] + 2 * COMING_S < seconds:
         present = [one for one in present if one.goes.ends > at_s]
-        if len(present) < MOST_AT_ONCE and (thing := placed(dice, present)):
+        if len(present) < MOST_AT_ONCE and (thing := placed(dice, present, decoys)):
             role = coming(dice, thing, at_s)
             present.append(role)
             yield role
         at_s += dice.uniform(*APART_S)
 
 
-def placed(dice: Dice, present: list[Role]) -> Thing | None:
-    """A thing that is wholly to be seen with those *present*; None when there is no room."""
+def placed(dice: Dice, present: Sequence[Role], decoys: Sequence[Decoy]) -> Thing | None:
+    """A thing that shows enough of itself with those *present*; None when there is no room."""
     kind = dice.choice(KINDS)
     for _ in range(LOTS):
         things = random_thing(dice, kind), *(role.thing for role in present)
         apart = all(overlap(things[0], other) <= MOST_OVERLAP for other in things[1:])
-        if apart and all(in_view(thing, things) for thing in things):
+        if apart and all(visible_share(thing, (*things, *decoys)) >= SEEN for thing in things):
             return things[0]
     return None
 

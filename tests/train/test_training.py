@@ -3,14 +3,28 @@
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="`make train-demo` installs what training needs")
 
-from models.demo.train.drawing import scene_of  # noqa: E402
+from capture.demo.scene import KINDS  # noqa: E402
+from capture.demo.truth import PLACES  # noqa: E402
+from models.demo.train.drawing import CROWDED, scene_of  # noqa: E402
 from models.demo.train.facts import facts_of  # noqa: E402
-from models.demo.train.labels import CHANNELS, labels_of  # noqa: E402
+from models.demo.train.labels import CHANNELS, NAMED, labels_of  # noqa: E402
 from models.demo.train.maps import fine, middles  # noqa: E402
+from models.demo.train.muon import Muon, orthogonal  # noqa: E402
+from models.demo.train.network import (  # noqa: E402
+    IN_A_PLACE,
+    LEVELS,
+    MOST_LEVELS,
+    OF_A_KIND,
+    SUMS,
+    added_up,
+    in_places,
+    of_kinds,
+)
 from models.demo.train.packing import LENGTH, NOT_ASKED, PREFIX, batch_of  # noqa: E402
 from models.demo.train.training import (  # noqa: E402
     Budget,
@@ -43,6 +57,58 @@ def test_the_cells_of_a_picture_add_up_to_what_is_on_it() -> None:
                 if one.kind == kind and getattr(one, "colour", None) == colour
             ]
             assert float(found[channel]) == pytest.approx(len(there), abs=1e-4)
+
+
+def test_the_cells_of_a_third_add_up_to_what_stands_in_it() -> None:
+    sums = added_up(middles(labels_of(SCENES)))
+    for facts, found in zip(FACTS, sums, strict=True):
+        for number, place in enumerate((*PLACES, None)):
+            for channel, (kind, colour) in enumerate(CHANNELS):
+                if kind in KINDS:
+                    there = len(facts.of(kind, colour, place))
+                    assert float(found[number, channel]) == pytest.approx(there, abs=1e-4)
+
+
+def test_each_token_of_a_picture_says_how_many_there_are() -> None:
+    sums = added_up(middles(labels_of(SCENES)))
+    places, kinds = in_places(sums), of_kinds(sums)
+    assert places.shape[1:] == (SUMS, IN_A_PLACE)
+    assert kinds.shape[1:] == (len(NAMED), OF_A_KIND)
+    first_level = places[:, -1, len(CHANNELS) * LEVELS :][:, : len(NAMED)]
+    for facts, found, token in zip(FACTS, first_level, kinds, strict=True):
+        for number, kind in enumerate(KINDS):
+            assert float(found[number]) == float(facts.count(kind) > 0)
+            levels = token[number].unflatten(0, (SUMS, -1))[-1, -MOST_LEVELS:]
+            assert float(levels.sum()) == pytest.approx(min(facts.count(kind), MOST_LEVELS))
+
+
+def test_crowded_pictures_have_more_to_see() -> None:
+    crowded = [scene_of(CROWDED, number) for number in range(60)]
+    assert np.mean([len(scene.things) for scene in crowded]) > 4.5
+    assert (labels_of(crowded).channels >= 0).sum() >= sum(len(one.things) for one in crowded)
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 64), (2, 64, 24)])
+def test_a_step_of_muon_goes_as_far_in_every_direction(shape: tuple[int, int, int]) -> None:
+    torch.manual_seed(1)
+    steps = orthogonal(torch.randn(shape))
+    assert steps.shape == shape
+    sizes = torch.linalg.svdvals(steps)
+    assert float(sizes.min()) > 0.6 and float(sizes.max()) < 1.3
+
+
+def test_muon_descends_for_matrices_and_kernels() -> None:
+    torch.manual_seed(1)
+    weights = [torch.nn.Parameter(torch.randn(shape)) for shape in ((8, 8), (8, 8), (6, 4, 3, 3))]
+    before = [float(weight.square().sum()) for weight in weights]
+    muon = Muon(weights, 0.05)
+    for _ in range(40):
+        sum(weight.square().sum() for weight in weights).backward()
+        muon.step()
+        muon.zero_grad()
+    assert all(
+        float(weight.square().sum()) < was for weight, was in zip(weights, before, strict=True)
+    )
 
 
 def test_every_middle_lies_where_its_kind_covers_the_picture() -> None:

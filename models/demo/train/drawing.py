@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from capture.demo.canvas import Picture
 from capture.demo.dice import Dice
-from capture.demo.random_world import Condition, random_world
+from capture.demo.random_world import USUAL_COUNTS, Condition, random_world
 from capture.demo.render import Renderer
 from capture.demo.scene import Scene
 from models.demo.train.sizes import PICTURE
@@ -20,11 +20,13 @@ Pictures = NDArray[np.uint8]  # pictures, height, width, RGB
 
 DRAWN = PICTURE[0] * 2, PICTURE[1] * 2  # then averaged, as a whole frame is
 CHUNK = 500
+CROWDED, CROWD = "crowded", (5, 6, 7, 8, 9)  # more things to learn from on each picture
 
 
 def scene_of(split: str, number: int, condition: Condition | None = None) -> Scene:
     """The same each time: nothing but pictures needs to be kept."""
-    return random_world(Dice(number, f"{split} {condition or ''}"), condition)
+    counts = CROWD if split == CROWDED else USUAL_COUNTS
+    return random_world(Dice(number, f"{split} {condition or ''}"), condition, counts)
 
 
 def squashed(picture: Picture) -> Picture:

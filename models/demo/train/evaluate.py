@@ -64,7 +64,9 @@ class Marks:
     )
     answers: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     scores: list[tuple[float, bool]] = field(default_factory=list)
-    phrasings: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    # Questions in words that were never taught: as a rule asks them, and as a chat does.
+    as_rules: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
+    as_chats: dict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
     by_count: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
     taken_for: Counter[tuple[Kind, str]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
@@ -110,21 +112,25 @@ class Examiner:
     async def examine(self, dice: Random) -> None:
         pairs = [one(dice, self.facts) for one, times in ASKED.items() for _ in range(times)]
         slots = asyncio.Semaphore(SIDE_BY_SIDE)
-        said = await asyncio.gather(*(self._ask(pair.question, slots) for pair in pairs))
-        for pair, text in zip(pairs, said, strict=True):
+        unseen = dice.sample(UNSEEN, UNSEEN_OF)
+        questions = [pair.question for pair in pairs] + [text for _, text in unseen]
+        said = await asyncio.gather(*(self._ask(text, slots) for text in questions))
+        for pair, text in zip(pairs, said, strict=False):
             right = self.marks.note(self.condition, pair, text)
             if pair.about == "describe":
                 self.marks.by_count[len(self.facts.seen)].append(right)
+        for (kind, question), text in zip(unseen, said[len(pairs) :], strict=True):
+            wanted = "yes" if self.facts.count(kind) else "no"
+            self.marks.as_chats[question].append(text.lower().startswith(wanted))
         self._note_confusion(said[0])
-        await self._judge(dice)
+        await self._judge(dice, unseen)
 
     async def _ask(self, question: str, slots: asyncio.Semaphore) -> str:
         async with slots:
             return await answer(self.engine, self.frame, question)
 
-    async def _judge(self, dice: Random) -> None:
+    async def _judge(self, dice: Random, unseen: Sequence[tuple[Kind, str]]) -> None:
         rules = [rule(dice, self.facts) for _ in range(RULES)]
-        unseen = dice.sample(UNSEEN, UNSEEN_OF)
         questions = [pair.question for pair in rules] + [text for _, text in unseen]
         scores = (await self.engine.judge([self.frame], questions)).scores
         for pair, score in zip(rules, scores, strict=False):
@@ -133,7 +139,7 @@ class Examiner:
             self.marks.scores.append((score or 0, pair.answer == "yes"))
         for (kind, text), score in zip(unseen, scores[len(rules) :], strict=True):
             right = ((score or 0) >= 0.5) == (self.facts.count(kind) > 0)
-            self.marks.phrasings[text].append(right)
+            self.marks.as_rules[text].append(right)
 
     def _note_confusion(self, description: str) -> None:
         """Of a scene with one thing: which kind the description names."""
@@ -226,10 +232,13 @@ def confusion(marks: Marks) -> Iterator[str]:
 
 
 def phrasings(marks: Marks) -> Iterator[str]:
-    flags = [flag for part in marks.phrasings.values() for flag in part]
-    yield f"Questions in words it was never taught ({len(marks.phrasings)}): {share(flags):.1%}."
-    worst = sorted(marks.phrasings.items(), key=lambda one: share(one[1]))[:8]
-    yield from (
-        "",
-        "The hardest: " + "; ".join(f"{text} {share(f):.0%}" for text, f in worst) + ".",
-    )
+    forms = {"with the system prompt of a rule": marks.as_rules, "without one": marks.as_chats}
+    for form, found in forms.items():
+        flags = [flag for part in found.values() for flag in part]
+        worst = sorted(found.items(), key=lambda one: share(one[1]))[:6]
+        hardest = "; ".join(f"{text} {share(part):.0%}" for text, part in worst)
+        yield (
+            f"Questions in words it was never taught ({len(found)}), {form}:"
+            f" {share(flags):.1%} of {len(flags):,}. The hardest: {hardest}."
+        )
+        yield ""

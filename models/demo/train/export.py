@@ -133,6 +133,6 @@ def settings(tokens: int) -> dict[str, dict[str, Any]]:
             **{"id": "lookout-demo", "fit": "squash", "size": list(PICTURE)},
             **{"pictures_first": True, "single_turn": True, "single_picture": True},
             **{"blank_picture": True, "judge_prompt": JUDGE_PROMPT},
-            **{"longest_string": 60, "longest_list": 4},
+            **{"longest_string": 60, "longest_list": 4, "threads": 1},
         },
     }

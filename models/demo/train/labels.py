@@ -21,8 +21,9 @@ CHANNELS = tuple(
     for kind in NAMED
     for colour in ((None,) if kind in (*COLOURLESS, *DECOYS) else COLOURS)
 )
+PAINTED = tuple(kind for kind in NAMED if kind not in (*COLOURLESS, *DECOYS))
 AROUND = len(LIGHTS) + len(WEATHERS)
-MOST = 6  # things and decoys on one picture
+MOST = 11  # things and decoys on one picture
 MIRRORED_X = (2, 1, 0, 3)
 
 
@@ -39,6 +40,13 @@ class Labels:
         flipped = boxes * np.array((-1, 1, -1, 1), np.float32) + np.array((1, 0, 1, 0), np.float32)
         boxes = np.where(mirrored[:, None, None], flipped[..., MIRRORED_X], boxes)
         return Labels(boxes, self.channels[chosen], self.around[chosen])
+
+    def and_then(self, more: "Labels") -> "Labels":
+        return Labels(
+            np.concatenate([self.boxes, more.boxes]),
+            np.concatenate([self.channels, more.channels]),
+            np.concatenate([self.around, more.around]),
+        )
 
 
 def labels_of(scenes: Sequence[Scene]) -> Labels:

@@ -1,8 +1,8 @@
 """
-The second and third stage: the language model learns to read what the eyes say.
+Reading: the language model learns to read what the eyes say.
 
 First from the labels themselves, which cost no picture: by the end it can count, describe
-and answer. Then from pictures, the eyes learning on with it.
+and answer. Then from what the eyes make of pictures, to know how far they can be trusted.
 """
 
 from collections.abc import Sequence
@@ -18,28 +18,39 @@ from torch import Tensor, nn
 from capture.demo.truth import PLACES
 from models.demo.train.drawing import Pictures
 from models.demo.train.facts import Facts
-from models.demo.train.labels import AROUND, CHANNELS, LIGHTS, WEATHERS, Labels
+from models.demo.train.labels import AROUND, CHANNELS, COLOURS, LIGHTS, NAMED, WEATHERS, Labels
 from models.demo.train.maps import middles
-from models.demo.train.network import Eyes, Language, Projector, seen
+from models.demo.train.network import LEVELS, MOST_LEVELS, Eyes, Language, Projector, seen
+from models.demo.train.nouns import NUMBERS
 from models.demo.train.packing import Batch, batch_of
-from models.demo.train.sizes import GRID
 from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compiled, half, run
-from models.demo.train.vision import loss_of, pixels
+from models.demo.train.vision import pixels
 from models.demo.train.words import START, Words
 
-BATCH = 32
+BATCH = 16
 RATES = 4e-3, 2.5e-3  # of Muon, of AdamW
-JOINT_RATES = 2e-3, 1.2e-3
-DENSE = 0.15  # what the labels still weigh when the eyes learn with the language
+LAST_RATES = 1.5e-3, 1e-3
 EXAMINED = 240
 LOUD = 4.0  # how much stronger what is seen begins than a word of the text
-KINDS_SEEN = tuple((kind, colour) if colour else (kind,) for kind, colour in CHANNELS)
-SEEN_AS = (
-    *KINDS_SEEN,
-    *((*names, place) for place in PLACES for names in KINDS_SEEN),
+CHANNELS_SEEN = tuple((kind, colour) if colour else (kind,) for kind, colour in CHANNELS)
+KINDS_SEEN = (*((kind,) for kind in NAMED), ("objects",))
+# What each number that is seen stands for, in the order of `network.in_places` and `of_kinds`.
+IN_PLACES: tuple[tuple[str, ...], ...] = (
+    *((*names, NUMBERS[level + 1]) for level in range(LEVELS) for names in CHANNELS_SEEN),
+    *((*names, NUMBERS[level + 1]) for level in range(MOST_LEVELS) for names in KINDS_SEEN),
     *((light,) for light in LIGHTS),
     *((weather or "dry",) for weather in WEATHERS),
 )
+SUMS_SEEN = (*PLACES, "picture")
+OF_KINDS: tuple[tuple[str, ...], ...] = tuple(
+    names
+    for place in SUMS_SEEN
+    for names in (
+        *((colour, place, NUMBERS[n + 1]) for n in range(LEVELS) for colour in COLOURS),
+        *((place, NUMBERS[n + 1]) for n in range(MOST_LEVELS)),
+    )
+)
+TOKENS_SEEN = (*SUMS_SEEN, *NAMED)
 
 
 @dataclass(frozen=True)
@@ -68,10 +79,14 @@ class Reader(nn.Module):
 
         To find a truck is then to look for what is alike, which is learned for all kinds at once.
         """
-        for channel, names in enumerate(SEEN_AS):
-            self.projector.seen.weight[:, channel] = LOUD * self._meaning(words, names)
-        for column, row in enumerate(self.projector.places):
-            row.add_(self._meaning(words, (PLACES[column * len(PLACES) // GRID[0]],)))
+        for layer, meanings in (
+            (self.projector.places, IN_PLACES),
+            (self.projector.kinds, OF_KINDS),
+        ):
+            for number, names in enumerate(meanings):
+                layer.weight[:, number] = LOUD * self._meaning(words, names)
+        for name, row in zip(TOKENS_SEEN, self.projector.names, strict=True):
+            row.add_(LOUD * self._meaning(words, (name,)))
 
     def _meaning(self, words: Words, names: tuple[str, ...]) -> Tensor:
         tokens = [token for name in names for token in words.ids(f" {name}")]
@@ -91,7 +106,7 @@ def teach_reading(
     reader: Reader, lessons: Lessons, kept: Lessons, words: Words, budget: Budget
 ) -> None:
     """From the labels alone."""
-    numbers = batches(len(lessons.facts), BATCH, np.random.default_rng(2))
+    numbers = batches(range(len(lessons.facts)), BATCH, np.random.default_rng(2))
     dice, coin = Random(3), np.random.default_rng(4)
     forward = compiled(reader)
 
@@ -111,11 +126,12 @@ def teach_reading(
 def teach_together(
     both: tuple[Eyes, Reader], lessons: Lessons, kept: Lessons, words: Words, budget: Budget
 ) -> None:
-    """From pictures."""
+    """From pictures, with eyes that learn no more: they are as they will be when they serve."""
     eyes, reader = both
     assert lessons.pictures is not None
-    numbers = batches(len(lessons.facts), BATCH, np.random.default_rng(5))
+    numbers = batches(range(len(lessons.facts)), BATCH, np.random.default_rng(5))
     dice, coin = Random(6), np.random.default_rng(7)
+    eyes.eval()
     look, read = compiled(eyes), compiled(reader)
     pictures = lessons.pictures
 
@@ -123,14 +139,13 @@ def teach_together(
         which, mirrored = next(numbers), coin.random(BATCH) < 0.5
         batch = asked_about(dice, lessons, which, mirrored, words)
         with half():
-            features, logits, trunk = look(pixels(pictures[which], mirrored))
-            rows = read(seen(logits), features, *inputs(batch))
-            answers = answers_loss(reader, rows, batch)
-        return answers + DENSE * loss_of(logits, trunk, lessons.labels.take(which, mirrored))
+            with torch.no_grad():
+                features, logits, _ = look(pixels(pictures[which], mirrored))
+                what = seen(logits)
+            return answers_loss(reader, read(what, features, *inputs(batch)), batch)
 
-    optimizer = Optimizer([eyes, reader], *JOINT_RATES)
-    modules: dict[str, nn.Module] = {"eyes": eyes, "reader": reader}
-    run(budget, modules, optimizer, step, lambda: examined(reader, eyes, kept, words))
+    optimizer = Optimizer([reader], *LAST_RATES)
+    run(budget, {"reader": reader}, optimizer, step, lambda: examined(reader, eyes, kept, words))
 
 
 def asked_about(dice: Random, lessons: Lessons, which: Any, mirrored: Any, words: Words) -> Batch:
@@ -158,7 +173,7 @@ def told(labels: Labels) -> Tensor:
 def blurred(what: Tensor) -> Tensor:
     """Eyes have faults: a thing is seen a little too weakly, and nothing a little too strongly."""
     strength = 1 + 0.1 * torch.randn_like(what)
-    return (what * strength + 0.02 * torch.rand_like(what)).clamp(min=0)
+    return (what * strength + 0.012 * torch.rand_like(what)).clamp(min=0)
 
 
 def answers_loss(reader: Reader, rows: Tensor, batch: Batch) -> Tensor:
@@ -174,8 +189,6 @@ def examined(reader: Reader, eyes: Eyes | None, kept: Lessons, words: Words) -> 
     """The share of answers of which every token is right, for each kind of question."""
     right: dict[str, list[bool]] = {}
     dice = Random(8)
-    if eyes:
-        eyes.eval()
     for start in range(0, EXAMINED, BATCH):
         which = np.arange(start, start + BATCH)
         mirrored = np.zeros(BATCH, np.bool_)
@@ -186,8 +199,6 @@ def examined(reader: Reader, eyes: Eyes | None, kept: Lessons, words: Words) -> 
                 reader.language.logits(rows.flatten(0, 1)[batch.asked.to(DEVICE)]).argmax(-1).cpu()
             )
         collect(right, batch, said == batch.targets)
-    if eyes:
-        eyes.train()
     return ", ".join(f"{about} {np.mean(found):.3f}" for about, found in sorted(right.items()))
 
 

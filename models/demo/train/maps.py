@@ -1,19 +1,44 @@
 """
 Labels as maps over the cells of a picture.
 
-A thing's middle is shared out among the four nearest cells, so that the sum over cells is
-the number of things, wherever they stand. There is a channel for each kind and colour.
+A thing's middle is shared out among the four nearest cells of its third of the picture, so
+that the sum over the cells of a third is the number of things there. There is a channel for
+each kind and colour.
 """
 
 import torch
 from torch import Tensor
 
-from models.demo.train.labels import CHANNELS, COLOURS, MOST, NAMED, Labels
+from models.demo.train.labels import CHANNELS, COLOURS, MOST, NAMED, PAINTED, Labels
 from models.demo.train.sizes import FINE, GRID
 
 COVERED = 0.3  # of a cell, for its colour to be that of the thing
 KIND_OF_CHANNEL = torch.tensor([NAMED.index(kind) for kind, _ in CHANNELS])
 COLOUR_OF_CHANNEL = torch.tensor([COLOURS.index(c) if c else -1 for _, c in CHANNELS])
+# Where a channel's colour stands among those of all painted kinds; behind them, for no colour.
+SHARE_OF_CHANNEL = torch.tensor(
+    [
+        PAINTED.index(kind) * len(COLOURS) + COLOURS.index(colour)
+        if colour
+        else len(PAINTED) * len(COLOURS)
+        for kind, colour in CHANNELS
+    ]
+)
+# The other way round: of each kind and colour; behind the last channel where there is none.
+CHANNEL_OF_COLOUR = torch.tensor(
+    [
+        CHANNELS.index((kind, colour)) if kind in PAINTED else len(CHANNELS)
+        for kind in NAMED
+        for colour in COLOURS
+    ]
+)
+PAINTED_CHANNELS = torch.tensor([n for n, (_, colour) in enumerate(CHANNELS) if colour])
+
+
+def by_kind(mass: Tensor) -> Tensor:
+    """From (..., channels) to (..., kinds): of whatever colour."""
+    kinds = mass.new_zeros(*mass.shape[:-1], len(NAMED))
+    return kinds.index_add_(-1, KIND_OF_CHANNEL.to(mass.device), mass)
 
 
 def middles(labels: Labels) -> Tensor:
@@ -24,7 +49,9 @@ def middles(labels: Labels) -> Tensor:
     mass = torch.zeros(len(boxes), rows, columns, len(CHANNELS))
     scene, place = torch.nonzero(kinds >= 0, as_tuple=True)
     channel = kinds[scene, place]
-    x = middle[scene, place, 0] * columns - 0.5
+    third = columns // 3
+    first = (middle[scene, place, 0] * 3).floor().clamp(0, 2) * third
+    x = (middle[scene, place, 0] * columns - 0.5).clamp(first, first + third - 1)
     y = middle[scene, place, 1] * rows - 0.5
     for column, across in shares(x, columns):
         for row, down in shares(y, rows):

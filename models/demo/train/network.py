@@ -4,7 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.demo.train.labels import AROUND, CHANNELS, LIGHTS, NAMED
+from capture.demo.scene import KINDS
+from models.demo.train.labels import AROUND, CHANNELS, COLOURS, LIGHTS, NAMED, PAINTED
+from models.demo.train.maps import CHANNEL_OF_COLOUR, KIND_OF_CHANNEL, SHARE_OF_CHANNEL, by_kind
 from models.demo.train.sizes import (
     CELLS,
     GRID,
@@ -21,10 +23,16 @@ from models.demo.train.sizes import (
     WIDTH,
 )
 
-SEEN = len(CHANNELS) + AROUND  # numbers that say all there is to say of one cell
-COLUMN, THIRDS = len(CHANNELS), 3 * len(CHANNELS)
-FAINT = 0.04  # what is seen more weakly in a cell does not add up
+SHARES = len(PAINTED) * len(COLOURS)
+SEEN = len(NAMED) + SHARES + AROUND  # numbers that say all there is to say of one cell
+FAINT = 0.01  # what is seen more weakly in a cell does not add up
+LEVELS, MOST_LEVELS = 2, 4  # how far things of one kind and colour are counted, and all of a kind
+UNSURE = 0.1  # of a number: what is nearer than this to a whole one is that
+SUMS = 4  # three thirds of the picture, and all of it
+IN_A_PLACE = len(CHANNELS) * LEVELS + (len(NAMED) + 1) * MOST_LEVELS
+OF_A_KIND = SUMS * (len(COLOURS) * LEVELS + MOST_LEVELS)
 FINE_LABELS = 2 * len(NAMED) + 6
+SELDOM = -4.0
 EPSILON = 1e-5
 
 
@@ -64,7 +72,7 @@ class Eyes(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.stem = nn.Sequential(
-            Convolution(3, STEM[0], 4, 2), nn.ReLU(), Convolution(*STEM, 3, 2), nn.ReLU()
+            Convolution(6, STEM[0], 4, 2), nn.ReLU(), Convolution(*STEM, 3, 2), nn.ReLU()
         )
         self.near = Residual(STEM[1])
         self.shrink = Convolution(STEM[1], TRUNK, 3, 2)
@@ -75,10 +83,13 @@ class Eyes(nn.Module):
         self.blocks = nn.ModuleList(VisionBlock() for _ in range(VISION_BLOCKS))
         self.norm = nn.LayerNorm(WIDTH)
         self.see = nn.Linear(WIDTH, SEEN)
+        with torch.no_grad():  # most of a picture is empty, which need not be learned
+            self.see.bias[: len(NAMED)] = SELDOM
+            self.fine.bias[: 2 * len(NAMED)] = SELDOM
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The features, the logits of what is in each cell, and those of the trunk."""
-        trunk = self.trunk(F.relu(self.shrink(self.near(self.stem(pixels)))))
+        trunk = self.trunk(F.relu(self.shrink(self.near(self.stem(evened(pixels))))))
         rows = self.gather(trunk).flatten(2).transpose(1, 2) + self.places
         for block in self.blocks:
             rows = block(rows)
@@ -86,42 +97,79 @@ class Eyes(nn.Module):
         return rows, self.see(rows), self.fine(trunk)
 
 
+def evened(pixels: Tensor) -> Tensor:
+    """The picture, and beside it the same with the light evened out, as if it were always day."""
+    middle = pixels.mean((2, 3), keepdim=True)
+    spread = (pixels - middle).square().mean((1, 2, 3), keepdim=True).sqrt() + EPSILON
+    return torch.cat([pixels, 0.5 * (pixels - middle) / spread], 1)
+
+
+def parts(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What the eyes say of each cell: its kinds, the colour of each painted kind, around it."""
+    kinds, colours, around = logits.split([len(NAMED), SHARES, AROUND], -1)
+    return kinds, colours.unflatten(-1, (len(PAINTED), len(COLOURS))), around
+
+
 def seen(logits: Tensor) -> Tensor:
     """From what the eyes say of each cell to what the labels say: middles, light, weather."""
-    kinds, around = len(CHANNELS), logits[..., len(CHANNELS) :].mean(1, keepdim=True)
-    light, weather = around[..., : len(LIGHTS)].softmax(-1), around[..., len(LIGHTS) :].softmax(-1)
-    spread = torch.cat([light, weather], -1).expand(-1, logits.shape[1], -1)
-    return torch.cat([2 * logits[..., :kinds].sigmoid(), spread], -1)
+    kinds, colours, around = parts(logits)
+    shares = F.pad(colours.softmax(-1).flatten(-2), (0, 1), value=1.0)
+    mass = 2 * kinds.sigmoid()[..., KIND_OF_CHANNEL] * shares[..., SHARE_OF_CHANNEL]
+    light, weather = around.mean(1, keepdim=True).split([len(LIGHTS), AROUND - len(LIGHTS)], -1)
+    spread = torch.cat([light.softmax(-1), weather.softmax(-1)], -1)
+    return torch.cat([mass, spread.expand(-1, logits.shape[1], -1)], -1)
 
 
 class Projector(nn.Module):
     """
     What is seen, and the features behind it, as tokens of the language model.
 
-    A token is a column of cells; each also knows what each third of the picture adds up to,
-    so that most questions can be answered wherever the language model looks.
+    Of each third of the picture and of the whole: what is there. Of each kind: how many of
+    which colour are where. So a question about a kind, a place or everything finds one token.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.seen = nn.Linear(COLUMN + THIRDS + AROUND, WIDTH)
+        self.places = nn.Linear(IN_A_PLACE + AROUND, WIDTH)
+        self.kinds = nn.Linear(OF_A_KIND, WIDTH)
         self.features = nn.Linear(WIDTH, WIDTH, bias=False)
-        self.places = nn.Parameter(torch.randn(PICTURE_TOKENS, WIDTH) * 0.05)
+        self.names = nn.Parameter(torch.randn(PICTURE_TOKENS, WIDTH) * 0.05)
         nn.init.zeros_(self.features.weight)
 
     def forward(self, what: Tensor, features: Tensor | None = None) -> Tensor:
-        rows = self.seen(summed(what)) + self.places
-        if features is None:
-            return rows
-        return rows + self.features(features.unflatten(1, (GRID[1], GRID[0])).mean(1))
+        mass, around = what[..., : len(CHANNELS)], what[:, :SUMS, len(CHANNELS) :]
+        sums = added_up(F.relu(mass - FAINT))
+        places = self.places(torch.cat([in_places(sums), around], -1))
+        if features is not None:
+            places = places + self.features(added_up(features) / CELLS)
+        return torch.cat([places, self.kinds(of_kinds(sums))], 1) + self.names
 
 
-def summed(what: Tensor) -> Tensor:
-    """From each cell (batch, CELLS, SEEN) to each column: its sum, that of the thirds, around."""
-    mass = F.relu(what[..., :COLUMN] - FAINT).unflatten(1, (GRID[1], GRID[0])).sum(1)
-    thirds = mass.unflatten(1, (3, GRID[0] // 3)).sum(2).flatten(1)
-    around = what[:, : GRID[0], COLUMN:]
-    return torch.cat([mass, thirds[:, None].expand(-1, GRID[0], -1), around], -1)
+def added_up(cells: Tensor) -> Tensor:
+    """(batch, CELLS, numbers) to (batch, SUMS, numbers)."""
+    thirds = cells.unflatten(1, (GRID[1], 3, GRID[0] // 3)).sum((1, 3))
+    return torch.cat([thirds, thirds.sum(1, keepdim=True)], 1)
+
+
+def in_places(sums: Tensor) -> Tensor:
+    """From (batch, SUMS, channels) to what each sum has one, two and more of."""
+    kinds = by_kind(sums)
+    everything = kinds[..., : len(KINDS)].sum(-1, keepdim=True)
+    many = torch.cat([kinds, everything], -1)
+    return torch.cat([levels(sums, LEVELS), levels(many, MOST_LEVELS)], -1)
+
+
+def of_kinds(sums: Tensor) -> Tensor:
+    """From (batch, SUMS, channels) to (batch, kinds, OF_A_KIND)."""
+    coloured = F.pad(sums, (0, 1))[..., CHANNEL_OF_COLOUR].unflatten(-1, (len(NAMED), -1))
+    counts = [levels(coloured, LEVELS), levels(by_kind(sums)[..., None], MOST_LEVELS)]
+    return torch.cat(counts, -1).transpose(1, 2).flatten(2)
+
+
+def levels(numbers: Tensor, most: int) -> Tensor:
+    """Of each number: whether it is one at least, two at least, and so on; level after level."""
+    steps = [(numbers - level - UNSURE) / (1 - 2 * UNSURE) for level in range(most)]
+    return torch.cat([step.clamp(0, 1) for step in steps], -1)
 
 
 class LanguageBlock(nn.Module):

@@ -3,13 +3,13 @@
 PICTURE = 192, 96  # width, height: what a whole frame is squashed to
 GRID = 12, 6  # columns, rows of the cells that the eyes speak of; thirds are four columns
 CELLS = GRID[0] * GRID[1]
-PICTURE_TOKENS = GRID[0]  # of the language model: one for each column
+PICTURE_TOKENS = 14  # of the language model: left, middle, right, all of it; each kind of thing
 
 STEM = 32, 48  # channels at a half and a quarter of the picture's size
 TRUNK = 96  # channels at an eighth
 WIDTH = 192  # of a token, in both halves of the model
 HEADS, HEAD = 3, WIDTH // 3  # few and wide: on a CPU attention costs by the head
-VISION_BLOCKS, VISION_HIDDEN = 3, 512
+VISION_BLOCKS, VISION_HIDDEN = 2, 512
 LANGUAGE_BLOCKS, LANGUAGE_HIDDEN = 4, 448
 ROPE_BASE = 10_000.0
 CONTEXT = 2048

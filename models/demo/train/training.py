@@ -2,8 +2,8 @@
 
 import logging
 import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -13,11 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.optim import AdamW, Muon
+from torch.optim import AdamW
+
+from models.demo.train.muon import Muon
 
 log = logging.getLogger("train")
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+# Elsewhere bfloat16 is emulated, a hundred times slower than plain numbers.
+HALF = DEVICE.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
 WARM_UP = 60  # steps
 FLAT = 0.45  # of a stage, before the steps become smaller
 LAST = 0.02  # of their size, at the end
@@ -32,19 +36,18 @@ class Budget:
 
 
 class Optimizer:
-    """Muon for the matrices inside the blocks, AdamW for everything else."""
+    """Muon for kernels and for the matrices inside the blocks, AdamW for everything else."""
 
     def __init__(self, modules: Iterable[nn.Module], muon_rate: float, adam_rate: float) -> None:
         named = [pair for module in modules for pair in module.named_parameters()]
-        inner = [values for name, values in named if "blocks" in name and values.ndim == 2]
+        inner = [values for name, values in named if inside(name, values)]
         chosen = {id(values) for values in inner}
         self.outer = [values for _, values in named if id(values) not in chosen]
         self.parts: list[tuple[torch.optim.Optimizer, float]] = [
             (AdamW(self.outer, 1.0, betas=(0.9, 0.97), weight_decay=0.01), adam_rate)
         ]
         if inner:
-            muon = Muon(inner, 1.0, 0.02, momentum=0.95, adjust_lr_fn="match_rms_adamw")
-            self.parts.append((muon, muon_rate))
+            self.parts.append((Muon(inner, 1.0), muon_rate))
 
     def step(self, loss: torch.Tensor, scale: float) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
@@ -61,6 +64,11 @@ class Optimizer:
     def load(self, states: list[Any]) -> None:
         for (optimizer, _), state in zip(self.parts, states, strict=True):
             optimizer.load_state_dict(state)
+
+
+def inside(name: str, values: torch.Tensor) -> bool:
+    kernel = values.ndim == 4 and not name.startswith(("stem.0", "fine"))
+    return kernel or ("blocks" in name and values.ndim == 2)
 
 
 def scale_at(progress: float, step: int) -> float:
@@ -130,12 +138,15 @@ def compiled(module: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def half() -> AbstractContextManager[Any]:
-    return torch.autocast(DEVICE.type, torch.bfloat16)
+    """Numbers of half the size, where the processor can multiply them."""
+    return torch.autocast(DEVICE.type, torch.bfloat16) if HALF else nullcontext()
 
 
-def batches(count: int, size: int, dice: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    """Numbers below *count*, each once a round, in a new order each round."""
+def batches(
+    numbers: Sequence[int], size: int, dice: np.random.Generator
+) -> Iterator[NDArray[np.int64]]:
+    """Of *numbers*, each once a round, in a new order each round."""
     while True:
-        order = dice.permutation(count)
-        for start in range(0, count - size + 1, size):
+        order = dice.permutation(numbers)
+        for start in range(0, len(order) - size + 1, size):
             yield np.sort(order[start : start + size])

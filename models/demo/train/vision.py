@@ -1,5 +1,8 @@
 """The first stage: the eyes learn to say what stands in which cell of the picture."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -8,33 +11,51 @@ from torch import Tensor
 
 from models.demo.train.drawing import Pictures
 from models.demo.train.labels import CHANNELS, LIGHTS, NAMED, Labels
-from models.demo.train.maps import KIND_OF_CHANNEL, fine, middles
-from models.demo.train.network import Eyes
+from models.demo.train.maps import PAINTED_CHANNELS, by_kind, fine, middles
+from models.demo.train.network import Eyes, added_up, parts, seen
 from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compiled, half, run
 
-BATCH = 64
+BATCH = 32
 RATES = 3e-3, 2e-3  # of Muon, of AdamW
+CROWDED, CROWDED_UNTIL = 20, 0.7  # of a batch, and of the stage
 EXAMINED = 500
 RARE = 6.0  # how much more a middle weighs than the emptiness around it
 
 
+@dataclass(frozen=True)
+class Seen:
+    """Pictures, and what stands on them; from number *crowded* on there is more than usual."""
+
+    pictures: Pictures
+    labels: Labels
+    crowded: int
+
+
 def teach(
-    eyes: Eyes, lessons: tuple[Pictures, Labels], kept: tuple[Pictures, Labels], budget: Budget
+    eyes: Eyes, lessons: Seen, kept: Seen, budget: Budget, at: Callable[[float], None]
 ) -> None:
-    pictures, labels = lessons
+    """
+    First mostly from crowded pictures, which have more to see; in the end from usual ones.
+
+    *at* is told the progress, 0 to 1, before each step.
+    """
     dice = np.random.default_rng(1)
-    chosen = batches(len(pictures), BATCH, dice)
+    usual = batches(range(lessons.crowded), BATCH, dice)
+    some = batches(range(lessons.crowded), BATCH - CROWDED, dice)
+    crowd = batches(range(lessons.crowded, len(lessons.pictures)), CROWDED, dice)
     forward = compiled(eyes)
 
     def step(progress: float) -> Tensor:
-        which = next(chosen)
+        at(progress)
+        mixed = progress < CROWDED_UNTIL
+        which = np.concatenate([next(some), next(crowd)]) if mixed else next(usual)
         mirrored = dice.random(BATCH) < 0.5
         with half():
-            _, logits, trunk = forward(pixels(pictures[which], mirrored))
-        return loss_of(logits, trunk, labels.take(which, mirrored))
+            _, logits, trunk = forward(pixels(lessons.pictures[which], mirrored))
+        return loss_of(logits, trunk, lessons.labels.take(which, mirrored))
 
     optimizer = Optimizer([eyes], *RATES)
-    run(budget, {"eyes": eyes}, optimizer, step, lambda: examined(eyes, *kept))
+    run(budget, {"eyes": eyes}, optimizer, step, lambda: examined(eyes, kept))
 
 
 def pixels(pictures: Pictures, mirrored: NDArray[np.bool_]) -> Tensor:
@@ -49,15 +70,20 @@ def loss_of(logits: Tensor, trunk: Tensor, labels: Labels) -> Tensor:
 
 
 def coarse_loss(logits: Tensor, labels: Labels) -> Tensor:
-    kinds = len(CHANNELS)
+    said, colours, around = parts(logits)
     mass = middles(labels).to(logits.device)
-    weight = torch.where(mass > 0, RARE, 1.0)
-    middle = F.binary_cross_entropy_with_logits(logits[..., :kinds], mass.clamp(0, 2) / 2, weight)
-    around = torch.from_numpy(labels.around).to(logits.device)
-    average = logits[..., kinds:].mean(1)
-    light = F.cross_entropy(average[:, : len(LIGHTS)], around[:, 0])
-    weather = F.cross_entropy(average[:, len(LIGHTS) :], around[:, 1])
-    return 40 * middle + 0.2 * light + 0.2 * weather
+    there = by_kind(mass)
+    # Not weighted: what is unsure must add up to how likely it is.
+    middle = F.binary_cross_entropy_with_logits(said, there.clamp(0, 2) / 2, reduction="sum")
+    numbers = F.mse_loss(added_up(2 * said.sigmoid()), added_up(there), reduction="sum")
+    wanted = mass[..., PAINTED_CHANNELS].view_as(colours)
+    painted = -(wanted * colours.log_softmax(-1)).sum() / wanted.sum().clamp(min=1)
+    right = torch.from_numpy(labels.around).to(logits.device)
+    average = around.mean(1)
+    light = F.cross_entropy(average[:, : len(LIGHTS)], right[:, 0])
+    weather = F.cross_entropy(average[:, len(LIGHTS) :], right[:, 1])
+    counted = (0.1 * middle + 0.05 * numbers) / len(logits)
+    return counted + 0.4 * painted + 0.2 * light + 0.2 * weather
 
 
 def fine_loss(trunk: Tensor, labels: Labels) -> Tensor:
@@ -71,19 +97,16 @@ def fine_loss(trunk: Tensor, labels: Labels) -> Tensor:
 
 
 @torch.no_grad()
-def examined(eyes: Eyes, pictures: Pictures, labels: Labels) -> str:
+def examined(eyes: Eyes, kept: Seen) -> str:
     """How often the number of each kind that is there, and the number of all, comes out right."""
     eyes.eval()
     none = np.zeros(EXAMINED, np.bool_)
-    first = labels.take(np.arange(EXAMINED), none)
+    first = kept.labels.take(np.arange(EXAMINED), none)
     with half():
-        _, logits, _ = eyes(pixels(pictures[:EXAMINED], none))
+        _, logits, _ = eyes(pixels(kept.pictures[:EXAMINED], none))
     eyes.train()
-    kinds = len(CHANNELS)
-    said = 2 * logits[..., :kinds].float().cpu().sigmoid()
-    right = middles(first)
-    by_kind = [add_up(mass.sum(1), KIND_OF_CHANNEL, len(NAMED)) for mass in (said, right)]
-    found, there = (mass.round() for mass in by_kind)
+    said, right = seen(logits.float()).cpu()[..., : len(CHANNELS)], middles(first)
+    found, there = (by_kind(mass.sum(1)).round() for mass in (said, right))
     present = there > 0
     exact = (said.sum(1).round() == right.sum(1).round()).all(1).float().mean()
     return (
@@ -91,7 +114,3 @@ def examined(eyes: Eyes, pictures: Pictures, labels: Labels) -> str:
         f"others not seen {(found == there)[~present].float().mean():.4f}, "
         f"every kind and colour of a picture {exact:.3f}"
     )
-
-
-def add_up(mass: Tensor, groups: Tensor, count: int) -> Tensor:
-    return torch.zeros(len(mass), count).index_add_(1, groups, mass)
