@@ -33,11 +33,13 @@ from bus.jpeg import decode_jpeg, encode_jpeg
 from bus.rule_parsing import parse_rule
 from capture.demo.random_world import CONDITIONS
 from capture.demo.render import Renderer
-from capture.demo.script import scene_at
+from capture.demo.script import scene_at, truth_at
 from compose.replay.chart import outline, ticks
 from compose.replay.labels import merged
 from compose.replay.playing import Played, Player, Setting
-from compose.replay.recording import Moment
+from compose.replay.recording import Moment, demo_of
+from compose.replay.rules import load_rules
+from compose.replay.scripted import scripted
 from compose.replay.spans import (
     Span,
     Truth,
@@ -443,6 +445,28 @@ def test_a_quick_bench_measures_every_question_under_every_condition() -> None:
         for condition in (*CONDITIONS, "all"):
             assert f"| Is there a {question}? | {condition} |" in output
     assert "minutes of film" in output
+
+
+def test_the_demo_camera_needs_no_labels() -> None:
+    rules = load_rules(("Is there a fire?", "is there a dog", "Is it night?"), None, (), "*")
+    film, seconds = demo_of("demo:?seconds=70&fps=5&weather=rain")
+    truths = scripted(film, seconds, rules)
+    assert set(truths) == {"rule-1", "rule-2"}
+    for rule, kind in (("rule-1", "fire"), ("rule-2", "dog")):
+        (truth,) = truths[rule]
+        assert truth_at(truth.from_s + 0.1).has(kind) and truth_at(truth.to_s - 0.3).has(kind)
+        assert not truth_at(truth.from_s - 0.3).has(kind)
+        assert not truth_at(truth.to_s + 0.1).has(kind)
+
+
+def test_labels_follow_the_speed_of_the_demo_camera() -> None:
+    rules = load_rules(("Is there a fire?",), None, (), "*")
+    (usual,), (twice,) = (
+        scripted(*demo_of(f"demo:?seconds={seconds}&speed={speed}"), rules)["rule-1"]
+        for seconds, speed in ((70, 1), (35, 2))
+    )
+    assert twice.from_s == pytest.approx(usual.from_s / 2, abs=0.1)
+    assert twice.to_s == pytest.approx(usual.to_s / 2, abs=0.1)
 
 
 # What the figures mean.

@@ -16,9 +16,11 @@ from compose.replay.feedback import Feedback, feedback_lines, marked_alerts, sco
 from compose.replay.files import prepare, write
 from compose.replay.labels import read_labels
 from compose.replay.playing import Played, Player, Setting
-from compose.replay.recording import Recording, open_recording
+from compose.replay.recording import Recording, demo_of, open_recording
 from compose.replay.results import Run, results_of
 from compose.replay.rules import load_rules
+from compose.replay.scripted import scripted
+from compose.replay.spans import Truth
 from compose.replay.words import clock, summary
 from inference.engine import engine_module
 from inference.settings import InferenceSettings
@@ -43,7 +45,7 @@ def _replay(options: argparse.Namespace) -> int:
     if not options.clip:
         raise BadSettings('name the recording: lookout replay clip.mp4 --rule "Is there a fire?"')
     rules = load_rules(options.rule, options.rules, options.set, options.camera or EVERY)
-    labels = read_labels(options.labels, rules) if options.labels else {}
+    labels = _labels(options, rules)
     model = _model(options)
     start = None if options.start is None else _unix_s(options.start)
     name = engine_module(model).identify(model)
@@ -57,6 +59,12 @@ def _replay(options: argparse.Namespace) -> int:
         _say(line)
     _say("written: " + " ".join(str(path) for path in write(results, folder)))
     return turn.status
+
+
+def _labels(options: argparse.Namespace, rules: Sequence[Rule]) -> dict[str, list[Truth]]:
+    if options.labels:
+        return read_labels(options.labels, rules)
+    return scripted(*demo_of(options.clip), rules) if options.clip.startswith("demo:") else {}
 
 
 def _model(options: argparse.Namespace) -> str:

@@ -1,7 +1,7 @@
 """Labels: when the right answer to a rule's question is yes, as somebody has written it down."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -50,6 +50,12 @@ def merged(truths: Sequence[Truth]) -> list[Truth]:
         else:
             apart.append(truth)
     return apart
+
+
+def while_so(moments: Iterable[tuple[float, bool]], step_s: float, gap_s: float) -> list[Truth]:
+    """From what is so at moments *step_s* apart; what is not so for *gap_s* is so all the time."""
+    spans = [Truth(at_s, at_s + step_s + gap_s) for at_s, is_so in moments if is_so]
+    return [truth._replace(to_s=truth.to_s - gap_s) for truth in merged(spans)]
 
 
 def _parse(file: str) -> list[Label]:

@@ -63,11 +63,16 @@ def open_recording(clip: str, fps: float) -> Generator[Recording]:
         raise CameraError(f"{clip}: {error}") from error
 
 
+def demo_of(clip: str) -> tuple[Film, float]:
+    """What the demo camera shows, and for how long. Raise `CameraError` for what it cannot."""
+    asked = SECONDS.search(clip)
+    film = film_of(SECONDS.sub("", clip).replace("demo:&", "demo:?"))
+    return film, float(asked[1]) if asked else PERIOD_S
+
+
 def _drawn(clip: str, fps: float) -> Recording:
     """At 10 s it shows what the demo camera's script has for 10 s."""
-    asked = SECONDS.search(clip)
-    seconds = float(asked[1]) if asked else PERIOD_S
-    film = film_of(SECONDS.sub("", clip).replace("demo:&", "demo:?"))
+    film, seconds = demo_of(clip)
     return Recording(clip, seconds, _draw(film, seconds, fps))
 
 

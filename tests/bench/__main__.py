@@ -24,6 +24,7 @@ from tests.bench.services import serving
 from tests.bench.table import Section
 from tests.stack import Stack, command_line, descendants, running
 
+ENGINE = "inference.ov.child"
 SERVICES = [name for name in STOP_S if name != "redis"]
 
 
@@ -56,8 +57,9 @@ def _sections(disk: Path, ram: Path, plan: Plan) -> Iterator[Section]:
         yield idle.measure("the demo camera", _pids(stack), plan.idle_s, budget=False)
         yield age.measure(stack.url, plan)
     with running(ram / "model", "--model", DEMO_MODEL) as stack:
-        yield model.measure(stack.url, _pids(stack), plan)
-        yield rules.measure(stack, plan)
+        pids = _pids(stack)
+        yield model.measure(stack.url, pids, plan)
+        yield rules.measure(stack, pids[ENGINE], plan)
 
 
 def _pids(stack: Stack) -> dict[str, int]:

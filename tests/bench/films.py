@@ -23,7 +23,7 @@ from capture.demo.scene import (
 from capture.demo.script import thing_at
 from capture.demo.story import Role, Span
 from capture.demo.truth import visible_share
-from compose.replay.labels import merged
+from compose.replay.labels import while_so
 from compose.replay.recording import Moment
 from compose.replay.spans import Truth
 
@@ -71,13 +71,8 @@ class Film:
 
     def truths(self, kind: Kind) -> list[Truth]:
         """When one of that kind is in view, as far as the demo model is taught to see it."""
-        step_s = 1 / FPS
-        seen = [
-            Truth(at_s, at_s + step_s + ARGUABLE_S)
-            for at_s in self._times()
-            if shows(self.scene(at_s), kind)
-        ]
-        return [truth._replace(to_s=truth.to_s - ARGUABLE_S) for truth in merged(seen)]
+        shown = [(at_s, shows(self.scene(at_s), kind)) for at_s in self._times()]
+        return while_so(shown, 1 / FPS, ARGUABLE_S)
 
     def _times(self) -> list[float]:
         return [number / FPS for number in range(int(self.seconds * FPS))]

@@ -28,6 +28,7 @@ QUESTIONS = (
     "How many cars are there?",
     "What is on the left?",
 )
+FIRST_MS = 15
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def _rows(streams: int, floor: Pace, ours: Pace) -> list[Row]:
             ms(ours.first_ms),
             ms(floor.first_ms),
             more_ms(ours.first_ms - floor.first_ms),
+            *((f"≤ {FIRST_MS} ms", ours.first_ms <= FIRST_MS) if streams == 1 else ("", None)),
         ),
         Row(
             f"{at}: tokens/s",

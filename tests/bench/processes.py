@@ -57,6 +57,12 @@ def until(ready: Callable[[], bool], within_s: float = 30.0) -> None:
     raise TimeoutError(f"not ready within {within_s:g} s")
 
 
+def resident_mb(pid: int) -> float:
+    """The memory that the process has in use now."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1000
+
+
 def say(value: object) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
     sys.stdout.flush()

@@ -12,16 +12,18 @@ from bus.jobs import JobClient, open_jobs
 from bus.messages import CameraFrames, Job, Judge, Judged, Question
 from bus.redis import open_redis
 from tests.bench.plan import Plan
+from tests.bench.processes import resident_mb
 from tests.bench.table import Row, Section, ms, times
 from tests.stack import Stack
 
 KINDS = ("person", "car", "truck", "dog", "bicycle", "box", "fire", "red car")
 QUESTIONS = tuple(f"Is there a {kind}?" for kind in KINDS)
 CAMERAS, RULES, EVERY_S = 4, 4, 0.5
-BUDGET = 1.6
+BUDGET, MEMORY_MB = 1.6, 400
 
 
-def measure(stack: Stack, plan: Plan) -> Section:
+def measure(stack: Stack, engine: int, plan: Plan) -> Section:
+    """*engine*: the process id of the engine's child."""
     one_ms, eight_ms = asyncio.run(_judging(stack.redis_url, plan.judgements))
     intervals = _steady(stack.url, plan.rules_s)
     ratio = eight_ms / one_ms
@@ -43,9 +45,17 @@ def measure(stack: Stack, plan: Plan) -> Section:
                 f"{EVERY_S:.2f} s",
                 times(median(intervals), EVERY_S),
             ),
+            memory(resident_mb(engine)),
         ],
         ["The floor is one rule on one frame; then comes the interval that was asked for."],
     )
+
+
+def memory(found_mb: float) -> Row:
+    """After chats and judgements, which have a copy of the weights each."""
+    budget = f"≤ {MEMORY_MB} MB"
+    what = "resident memory of the engine's process"
+    return Row(what, f"{found_mb:.0f} MB", budget=budget, met=found_mb <= MEMORY_MB)
 
 
 async def _judging(redis_url: str, count: int) -> tuple[float, float]:
