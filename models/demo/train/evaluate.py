@@ -38,6 +38,7 @@ from models.demo.train.asked import (
 )
 from models.demo.train.drawing import scene_of
 from models.demo.train.facts import Facts, facts_of
+from models.demo.train.grid import Described, shrunk
 from models.demo.train.nouns import many
 from models.demo.train.unseen import UNSEEN
 
@@ -70,6 +71,7 @@ class Marks:
     by_count: dict[int, list[bool]] = field(default_factory=lambda: defaultdict(list))
     taken_for: Counter[tuple[Kind, str]] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    described: list[Described] = field(default_factory=list)
     first_s: list[float] = field(default_factory=list)
 
     def note(self, condition: Condition, pair: Pair, said: str) -> bool:
@@ -119,6 +121,8 @@ class Examiner:
             right = self.marks.note(self.condition, pair, text)
             if pair.about == "describe":
                 self.marks.by_count[len(self.facts.seen)].append(right)
+                small = shrunk(self.frame)
+                self.marks.described.append(Described(self.condition, small, text, pair.answer))
         for (kind, question), text in zip(unseen, said[len(pairs) :], strict=True):
             wanted = "yes" if self.facts.count(kind) else "no"
             self.marks.as_chats[question].append(text.lower().startswith(wanted))
