@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types test soak compose-test check demo up bench bench-alerts train-demo clean
+.PHONY: help setup fmt lint types test soak compose-test check demo up bench bench-alerts train-demo train-test clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -65,11 +65,14 @@ bench-alerts: setup ## the demo model's alerts: false alarms, what is missed, ti
 	@$(PYTHON) -m venv .venv-train
 	@echo "installing what training needs into .venv-train"
 	@.venv-train/bin/python -m pip install --quiet --disable-pip-version-check \
-		--constraint requirements.lock --editable '.[openvino,train]'
+		--constraint requirements.lock --editable '.[openvino,train,dev]'
 	@touch $@
 
 train-demo: .venv-train/ready ## the demo model anew, in an hour, into build/train-demo
 	.venv-train/bin/python -m models.demo.train $(TRAIN)
+
+train-test: .venv-train/ready ## tests of the training, which need what it needs
+	.venv-train/bin/python -m pytest tests/train --timeout 300
 
 clean: ## leave nothing behind
 	rm -rf .venv .venv-train build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
