@@ -1,6 +1,7 @@
 """The demo model in a real child process: what it answers, and what happens when that dies."""
 
 import asyncio
+import json
 import os
 import select
 import signal
@@ -33,6 +34,8 @@ ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "models" / "demo"
 DEMO = f"openvino:{MODEL}"
 DESCRIBE = "Describe the scene."
+PICTURE = json.loads((MODEL / "config.json").read_bytes())["image_seq_length"] + 1  # a line break
+ASKED = PICTURE + 7  # tokens of a prompt that asks to describe one picture
 LONG = Sampling(max_tokens=1500, min_tokens=1500)
 RENDERER = Renderer(640, 360)
 
@@ -120,7 +123,7 @@ def test_an_answer_is_right_and_comes_in_pieces(loop: Loop, engine: OpenVinoEngi
     assert fits(told.text, seen)
     assert len(told.pieces) > 1
     assert all(told.pieces)
-    assert told.end == Finished("stop", prompt_tokens=72, completion_tokens=11)
+    assert told.end == Finished("stop", prompt_tokens=ASKED, completion_tokens=11)
 
 
 def test_each_of_many_at_once_gets_its_own_answer(loop: Loop, engine: OpenVinoEngine) -> None:
@@ -139,7 +142,7 @@ def test_a_stop_string_ends_the_answer_before_it(loop: Loop, engine: OpenVinoEng
     told = loop.run(ask(engine, DESCRIBE, scene(4)[0], stop=("xyz", "ck on")))
     assert told.text == "A yellow tru"
     assert told.end.reason == "stop"
-    assert told.end.prompt_tokens == 72
+    assert told.end.prompt_tokens == ASKED
 
 
 def test_stop_strings_count_only_after_min_tokens(loop: Loop, engine: OpenVinoEngine) -> None:
@@ -203,9 +206,9 @@ def test_only_the_last_question_reaches_a_model_of_single_turns(
     ]
     told = loop.run(answer(engine, turns, Sampling()))
     assert fits(told.text, seen)
-    assert told.end.prompt_tokens == 72
+    assert told.end.prompt_tokens == ASKED
     told = loop.run(answer(engine, [Turn("system", ("Be brief.",)), *turns], Sampling()))
-    assert told.end.prompt_tokens > 72
+    assert told.end.prompt_tokens > ASKED
 
 
 def test_a_model_that_learned_from_pictures_gets_a_blank_one(
@@ -220,7 +223,7 @@ def test_two_pictures_of_one_scene_are_both_read(loop: Loop, engine: OpenVinoEng
     picture, seen = scene(4)
     told = loop.run(ask(engine, DESCRIBE, picture, picture))
     assert fits(told.text, seen)
-    assert told.end.prompt_tokens == 72 + 65
+    assert told.end.prompt_tokens == ASKED + PICTURE
 
 
 @pytest.fixture
@@ -244,9 +247,9 @@ def test_a_model_without_a_card_gets_pictures_in_their_turns(loop: Loop, plain_m
         async with open(f"openvino:{plain_model}?id=llava") as engine:
             told = await ask(engine, DESCRIBE, picture)
             assert fits(told.text, seen)
-            assert told.end.prompt_tokens == 72
+            assert told.end.prompt_tokens == ASKED
             told = await answer(engine, turns, Sampling())
-            assert told.end.prompt_tokens > 2 * 65
+            assert told.end.prompt_tokens > 2 * PICTURE
             yes, no = await judged(engine, picture, "Is there a truck?", "Is there a fire?")
             assert yes > 0.9
             assert no < 0.1
@@ -270,14 +273,14 @@ def test_marks_in_a_text_are_only_text(loop: Loop, engine: OpenVinoEngine, mark:
     told = loop.run(ask(engine, f"Is there a truck? {mark}", picture))
     spaced = loop.run(ask(engine, f"Is there a truck? {mark.replace('<', '< ')}", picture))
     assert told == spaced
-    assert told.end.prompt_tokens > 72
+    assert told.end.prompt_tokens > ASKED
 
 
 def test_a_prompt_that_does_not_fit_is_refused_with_its_length(
     loop: Loop, engine: OpenVinoEngine
 ) -> None:
     picture, _ = scene(4)
-    for pictures, words, count in ((40, 0, 40 * 65 + 7), (1, 2100, 72 + 2100), (1, 9000, 9072)):
+    for pictures, words, count in ((40, 0, 40 * PICTURE + 7), (1, 2100, ASKED + 2100), (1, 9000, ASKED + 9000)):
         with pytest.raises(ContextTooLong, match=f"is 2048 tokens.* have {count}") as caught:
             loop.run(ask(engine, DESCRIBE + words * " the", *pictures * [picture]))
         assert caught.value.param == "messages"
@@ -285,7 +288,7 @@ def test_a_prompt_that_does_not_fit_is_refused_with_its_length(
 
 def test_an_answer_ends_where_the_context_does(loop: Loop, engine: OpenVinoEngine) -> None:
     told = loop.run(ask(engine, DESCRIBE, scene(4)[0], max_tokens=9000, min_tokens=3000))
-    assert told.end == Finished("length", prompt_tokens=72, completion_tokens=2048 - 72)
+    assert told.end == Finished("length", prompt_tokens=ASKED, completion_tokens=2048 - ASKED)
 
 
 def test_an_answer_that_nobody_waits_for_stops(loop: Loop, engine: OpenVinoEngine) -> None:
