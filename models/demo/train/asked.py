@@ -158,8 +158,19 @@ class Pair(NamedTuple):
     answer: str
 
 
+BEFORE = (
+    *("Please tell me: ", "Quick question: ", "Hey, ", "Hello! ", "Look closely. ", "Be honest: "),
+    *("Now: ", "One more thing: ", "Look at the picture. ", "Question: ", "Sorry, ", "Well, "),
+)
+BEHIND = (" Please.", " Thanks!", " I need to know.", " Look again.", " Thank you.", " Be brief.")
+
+
 def typed(dice: Random, question: str) -> str:
-    """Not everybody uses capitals and question marks."""
+    """Not everybody uses capitals and question marks; some say a word more."""
+    if dice.random() < 0.06:
+        question = dice.choice(BEFORE) + question
+    elif dice.random() < 0.05:
+        question += dice.choice(BEHIND)
     if dice.random() < 0.12:
         question = question.lower()
     return question.rstrip("?.") if dice.random() < 0.1 else question

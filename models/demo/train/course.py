@@ -27,11 +27,10 @@ log = logging.getLogger("train")
 
 SEED = 407
 KEPT = 500  # scenes to look at while training
-# Of the minutes. Seeing and reading are learned side by side, each on half of the cores, until
-# reading is done; then what was read is learned anew from what is seen. The rest is for drawing
-# and the examination.
-SEEING, READING, TOGETHER = 0.68, 0.36, 0.14
-PICTURES_PER_MINUTE = 500  # of each split, for each minute there is: the eyes see each about once
+# Of the minutes. Seeing and reading are learned side by side, each on half of the cores; then
+# reading goes on from what is seen. The rest is for drawing and the examination.
+APART, TOGETHER = 0.72, 0.12
+PICTURES_PER_MINUTE = 455  # of each split, for each minute there is: the eyes see each about once
 TOKENIZER_SCENES = 3000
 
 
@@ -47,9 +46,10 @@ def train(out: Path, minutes: float, threads: int) -> None:
     torch.manual_seed(SEED)
     reader = Reader(words).to(DEVICE)
     with ProcessPoolExecutor(1, get_context("spawn")) as beside:
-        seeing = beside.submit(learn_to_see, out, count, minutes * 60 * SEEING, threads)
-        torch.set_num_threads(max(1, threads // 2))
-        reading = Budget("reading", minutes * 60 * READING, out / "reading.pt")
+        each = max(1, threads // 2)
+        seeing = beside.submit(learn_to_see, out, count, minutes * 60 * APART, each)
+        torch.set_num_threads(each)
+        reading = Budget("reading", minutes * 60 * APART, out / "reading.pt")
         teach_reading(reader, lessons, Lessons(kept.facts, kept.labels), words, reading)
         seeing.result()
     torch.set_num_threads(threads)
@@ -64,6 +64,7 @@ def train(out: Path, minutes: float, threads: int) -> None:
 def learn_to_see(out: Path, count: int, seconds: float, threads: int) -> None:
     """In a process of its own; the eyes are what it leaves in its checkpoint."""
     start_log(out)
+    torch.set_num_threads(threads)
     torch.manual_seed(SEED)
     usual, crowded = (lessons_of(out, split, count) for split in ("learned", CROWDED))
     assert usual.pictures is not None and crowded.pictures is not None
@@ -73,12 +74,7 @@ def learn_to_see(out: Path, count: int, seconds: float, threads: int) -> None:
     assert looked_at.pictures is not None
     kept = Seen(looked_at.pictures, looked_at.labels, KEPT)
     eyes = Eyes().to(DEVICE, memory_format=torch.channels_last)
-
-    def use_cores(progress: float) -> None:
-        beside = progress < READING / SEEING
-        torch.set_num_threads(max(1, threads // 2) if beside else threads)
-
-    teach(eyes, lessons, kept, Budget("eyes", seconds, out / "eyes.pt"), use_cores)
+    teach(eyes, lessons, kept, Budget("eyes", seconds, out / "eyes.pt"))
 
 
 def lessons_of(out: Path, split: str, count: int) -> Lessons:

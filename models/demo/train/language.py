@@ -38,9 +38,8 @@ KINDS_SEEN = (*((kind,) for kind in NAMED), ("objects",))
 IN_PLACES: tuple[tuple[str, ...], ...] = (
     *((*names, NUMBERS[level + 1]) for level in range(LEVELS) for names in CHANNELS_SEEN),
     *((*names, NUMBERS[level + 1]) for level in range(MOST_LEVELS) for names in KINDS_SEEN),
-    *((light,) for light in LIGHTS),
-    *((weather or "dry",) for weather in WEATHERS),
 )
+ROUND = (*((light,) for light in LIGHTS), *((weather or "dry",) for weather in WEATHERS))
 SUMS_SEEN = (*PLACES, "picture")
 OF_KINDS: tuple[tuple[str, ...], ...] = tuple(
     names
@@ -50,7 +49,7 @@ OF_KINDS: tuple[tuple[str, ...], ...] = tuple(
         *((place, NUMBERS[n + 1]) for n in range(MOST_LEVELS)),
     )
 )
-TOKENS_SEEN = (*SUMS_SEEN, *NAMED)
+TOKENS_SEEN = (*SUMS_SEEN, "weather", *NAMED)
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,11 @@ class Reader(nn.Module):
 
         To find a truck is then to look for what is alike, which is learned for all kinds at once.
         """
+        projector = self.projector
         for layer, meanings in (
-            (self.projector.places, IN_PLACES),
-            (self.projector.kinds, OF_KINDS),
+            (projector.places, IN_PLACES),
+            (projector.around, ROUND),
+            (projector.kinds, OF_KINDS),
         ):
             for number, names in enumerate(meanings):
                 layer.weight[:, number] = LOUD * self._meaning(words, names)

@@ -124,25 +124,27 @@ class Projector(nn.Module):
     """
     What is seen, and the features behind it, as tokens of the language model.
 
-    Of each third of the picture and of the whole: what is there. Of each kind: how many of
-    which colour are where. So a question about a kind, a place or everything finds one token.
+    Of each third of the picture and of the whole: what is there. Light and weather. Of each
+    kind: how many of which colour are where. So whatever is asked about finds one token.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.places = nn.Linear(IN_A_PLACE + AROUND, WIDTH)
+        self.places = nn.Linear(IN_A_PLACE, WIDTH)
+        self.around = nn.Linear(AROUND, WIDTH)
         self.kinds = nn.Linear(OF_A_KIND, WIDTH)
         self.features = nn.Linear(WIDTH, WIDTH, bias=False)
         self.names = nn.Parameter(torch.randn(PICTURE_TOKENS, WIDTH) * 0.05)
         nn.init.zeros_(self.features.weight)
 
     def forward(self, what: Tensor, features: Tensor | None = None) -> Tensor:
-        mass, around = what[..., : len(CHANNELS)], what[:, :SUMS, len(CHANNELS) :]
+        mass, around = what[..., : len(CHANNELS)], what[:, :1, len(CHANNELS) :]
         sums = added_up(F.relu(mass - FAINT))
-        places = self.places(torch.cat([in_places(sums), around], -1))
+        places = self.places(in_places(sums))
         if features is not None:
             places = places + self.features(added_up(features) / CELLS)
-        return torch.cat([places, self.kinds(of_kinds(sums))], 1) + self.names
+        rows = [places, self.around(around), self.kinds(of_kinds(sums))]
+        return torch.cat(rows, 1) + self.names
 
 
 def added_up(cells: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from models.demo.train.words import ASSISTANT, END, SYSTEM, USER, Words
 LENGTH = 160  # tokens of questions and answers behind one picture
 PREFIX = 1 + PICTURE_TOKENS + 1  # the start, the picture, a line break
 NOT_ASKED = -100
-FIRST_WEIGHT = 5.0  # of an answer's first token, which decides
+FIRST_WEIGHT = 3.0  # of an answer's first token, which decides
 UNWEIGHTED = ("describe", "refuse")
 RULE_SHARE, USUAL_RULE_PROMPT = 0.45, 0.5
 PROMPT_SHARE, DESCRIBE_SHARE = 0.2, 0.62

@@ -24,6 +24,10 @@ QUESTIONS = (
     *("Are any {s} visible{where}?", "Are {s} present{where}?", "Is there at least one {n}?"),
     *("Did {a} come{where}?", "Has {a} come{where}?", "Is {a} here?", "Does {a} appear{where}?"),
     *("Do we have {a}{where}?", "Is the camera seeing {a}?", "Is {a} on camera?"),
+    *("Did {a} arrive{where}?", "Have any {s} come{where}?", "What about {a}{where}?"),
+    *("Could you look for {a}{where}?", "Is it possible that {clause}?", "Are {s} around{where}?"),
+    *("Is the {n} there{where}?", "Is the {n} here{where}?", "Has the {n} come{where}?"),
+    *("Is some {n} visible{where}?", "Does the camera show {a}{where}?"),
 )
 CLAUSES = (
     "there is {a}{where}",
@@ -75,6 +79,16 @@ WHERE = (
     *(" near the house", " in front of the house", " on the road", " in this photo", " now"),
     *(" in the frame", " out there", " by the fence", " in the garden", " on the property"),
     *(" anywhere", " somewhere", " in the driveway", " at the door", " in this picture", " today"),
+    *(
+        " at the gate",
+        " by the gate",
+        " on the lawn",
+        " on the grass",
+        " on the pavement",
+        " nearby",
+    ),
+    *(" over there", " around here", " in the distance", " in front", " at the back", " just now"),
+    *(" on the terrace", " behind the fence", " next to the house", " on the path", " already"),
 )
 # What only one kind does. Where it is done says nothing, as above.
 DOING: dict[Kind, tuple[str, ...]] = {

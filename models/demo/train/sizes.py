@@ -3,7 +3,7 @@
 PICTURE = 192, 96  # width, height: what a whole frame is squashed to
 GRID = 12, 6  # columns, rows of the cells that the eyes speak of; thirds are four columns
 CELLS = GRID[0] * GRID[1]
-PICTURE_TOKENS = 14  # of the language model: left, middle, right, all of it; each kind of thing
+PICTURE_TOKENS = 15  # of the language model: thirds and whole, light and weather, each kind
 
 STEM = 32, 48  # channels at a half and a quarter of the picture's size
 TRUNK = 96  # channels at an eighth

@@ -23,7 +23,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 # Elsewhere bfloat16 is emulated, a hundred times slower than plain numbers.
 HALF = DEVICE.type == "cuda" or torch.cpu._is_avx512_bf16_supported()
 WARM_UP = 60  # steps
-FLAT = 0.45  # of a stage, before the steps become smaller
+FLAT = 0.2  # of a stage, before the steps become smaller
 LAST = 0.02  # of their size, at the end
 SAVE_S, SAY_S = 120.0, 30.0
 

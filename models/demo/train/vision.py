@@ -1,6 +1,5 @@
 """The first stage: the eyes learn to say what stands in which cell of the picture."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,14 +30,8 @@ class Seen:
     crowded: int
 
 
-def teach(
-    eyes: Eyes, lessons: Seen, kept: Seen, budget: Budget, at: Callable[[float], None]
-) -> None:
-    """
-    First mostly from crowded pictures, which have more to see; in the end from usual ones.
-
-    *at* is told the progress, 0 to 1, before each step.
-    """
+def teach(eyes: Eyes, lessons: Seen, kept: Seen, budget: Budget) -> None:
+    """First mostly from crowded pictures, which have more to see; in the end from usual ones."""
     dice = np.random.default_rng(1)
     usual = batches(range(lessons.crowded), BATCH, dice)
     some = batches(range(lessons.crowded), BATCH - CROWDED, dice)
@@ -46,7 +39,6 @@ def teach(
     forward = compiled(eyes)
 
     def step(progress: float) -> Tensor:
-        at(progress)
         mixed = progress < CROWDED_UNTIL
         which = np.concatenate([next(some), next(crowd)]) if mixed else next(usual)
         mirrored = dice.random(BATCH) < 0.5

@@ -217,8 +217,8 @@ def two_kinds(dice: Random, facts: Facts, say: Say) -> Asked:
 
 
 WEIGHTED: dict[Callable[[Random, Facts, Say], Asked], float] = {
-    **{presence: 36, coloured: 10, dressed: 2, placed: 10, coloured_and_placed: 3},
-    **{in_general: 5, absent: 6, decoy: 3, light: 5, weather: 4, empty: 4, without: 3},
+    **{presence: 32, coloured: 12, dressed: 3, placed: 12, coloured_and_placed: 5},
+    **{in_general: 5, absent: 6, decoy: 4, light: 5, weather: 4, empty: 4, without: 5},
     **{several: 5, two_kinds: 4},
 }
 QUESTIONS, WEIGHTS = tuple(WEIGHTED), tuple(WEIGHTED.values())
