@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 from models.demo.train.course import start_log, train
-from models.demo.train.evaluate import evaluate, report
+from models.demo.train.evaluate import evaluate
 from models.demo.train.grid import save
+from models.demo.train.report import report
 
 log = logging.getLogger("train")
 
