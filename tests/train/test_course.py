@@ -17,6 +17,8 @@ pytest.importorskip("transformers")
 
 from bus.messages import Delta, Finished, Sampling
 from inference.engine import Turn, engine_module
+from tests.stack import command_line, descendants
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-m", "models.demo.train", "--minutes", "0.3", "--scenes", "1")
@@ -57,6 +59,24 @@ def test_what_was_trained_is_small_and_can_be_served(out: Path) -> None:
     assert asyncio.run(answer(model))
     bundled = {file.name for file in (ROOT / "models" / "demo").iterdir()}
     assert {file.name for file in model.iterdir()} <= bundled
+
+
+@pytest.mark.timeout(200)
+def test_training_that_is_killed_leaves_nothing_running(tmp_path: Path) -> None:
+    training = subprocess.Popen(
+        [*COMMAND, "--out", str(tmp_path)],
+        env=os.environ | {"TORCH_COMPILE_DISABLE": "1"}, cwd=ROOT, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    until(lambda: "eyes begins" in read(tmp_path / "log"), 120)
+    seeing = [pid for pid in descendants(training.pid) if "spawn_main" in command_line(pid)]
+    assert seeing
+    training.kill()
+    training.wait()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in seeing), 30)
+
+
+def read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
 
 
 async def answer(model: Path) -> str:

@@ -5,8 +5,10 @@ Apart from the command line, because a process of its own imports it.
 """
 
 import logging
+import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from time import monotonic
 
@@ -63,6 +65,7 @@ def train(out: Path, minutes: float, threads: int) -> None:
 
 def learn_to_see(out: Path, count: int, seconds: float, threads: int) -> None:
     """In a process of its own; the eyes are what it leaves in its checkpoint."""
+    threading.Thread(target=end_with_parent, daemon=True).start()
     start_log(out)
     torch.set_num_threads(threads)
     torch.manual_seed(SEED)
@@ -75,6 +78,13 @@ def learn_to_see(out: Path, count: int, seconds: float, threads: int) -> None:
     kept = Seen(looked_at.pictures, looked_at.labels, KEPT)
     eyes = Eyes().to(DEVICE, memory_format=torch.channels_last)
     teach(eyes, lessons, kept, Budget("eyes", seconds, out / "eyes.pt"))
+
+
+def end_with_parent() -> None:
+    """Or whoever kills the training would leave half of it running."""
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
 
 
 def lessons_of(out: Path, split: str, count: int) -> Lessons:

@@ -86,6 +86,7 @@ def run(
 ) -> None:
     """Call *step* with the progress, 0 to 1, and descend its loss until the time is up."""
     spent, steps = restored(budget, modules, optimizer)
+    log.info("%s begins", budget.name)
     saved = said = spent
     loss_sum, losses = 0.0, 0
     while spent < budget.seconds:
