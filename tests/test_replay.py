@@ -33,6 +33,7 @@ from bus.jpeg import decode_jpeg, encode_jpeg
 from bus.rule_parsing import parse_rule
 from capture.demo.random_world import CONDITIONS
 from capture.demo.render import Renderer
+from capture.demo.scene import Kind
 from capture.demo.script import scene_at, truth_at
 from compose.replay.chart import outline, ticks
 from compose.replay.labels import merged
@@ -452,7 +453,8 @@ def test_the_demo_camera_needs_no_labels() -> None:
     film, seconds = demo_of("demo:?seconds=70&fps=5&weather=rain")
     truths = scripted(film, seconds, rules)
     assert set(truths) == {"rule-1", "rule-2"}
-    for rule, kind in (("rule-1", "fire"), ("rule-2", "dog")):
+    kinds: dict[str, Kind] = {"rule-1": "fire", "rule-2": "dog"}
+    for rule, kind in kinds.items():
         (truth,) = truths[rule]
         assert truth_at(truth.from_s + 0.1).has(kind) and truth_at(truth.to_s - 0.3).has(kind)
         assert not truth_at(truth.from_s - 0.3).has(kind)
