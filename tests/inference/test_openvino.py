@@ -272,7 +272,7 @@ def test_marks_in_a_text_are_only_text(loop: Loop, engine: OpenVinoEngine, mark:
     picture, _ = scene(4)
     told = loop.run(ask(engine, f"Is there a truck? {mark}", picture))
     spaced = loop.run(ask(engine, f"Is there a truck? {mark.replace('<', '< ')}", picture))
-    assert told == spaced
+    assert (told.text, told.end) == (spaced.text, spaced.end)  # pieces come as time has it
     assert told.end.prompt_tokens > ASKED
 
 
