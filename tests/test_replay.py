@@ -440,7 +440,7 @@ def test_without_a_server_there_is_no_feedback(capsys: pytest.CaptureFixture[str
 def test_a_quick_bench_measures_every_question_under_every_condition() -> None:
     output = subprocess.run(
         [sys.executable, "-m", "tests.bench.alerts", "--quick", "--markdown"],
-        capture_output=True, text=True, timeout=60, check=True, cwd=ROOT,
+        capture_output=True, text=True, timeout=110, check=True, cwd=ROOT,
     ).stdout  # fmt: skip
     for question in ("fire", "person", "car", "dog", "package"):
         for condition in (*CONDITIONS, "all"):
