@@ -100,14 +100,15 @@ def test_a_step_of_muon_goes_as_far_in_every_direction(shape: tuple[int, int, in
 def test_muon_descends_for_matrices_and_kernels() -> None:
     torch.manual_seed(1)
     weights = [torch.nn.Parameter(torch.randn(shape)) for shape in ((8, 8), (8, 8), (6, 4, 3, 3))]
-    before = [float(weight.square().sum()) for weight in weights]
+    before = [float(weight.detach().square().sum()) for weight in weights]
     muon = Muon(weights, 0.05)
     for _ in range(40):
         sum(weight.square().sum() for weight in weights).backward()
         muon.step()
         muon.zero_grad()
     assert all(
-        float(weight.square().sum()) < was for weight, was in zip(weights, before, strict=True)
+        float(weight.detach().square().sum()) < was
+        for weight, was in zip(weights, before, strict=True)
     )
 
 
@@ -161,5 +162,5 @@ def test_a_stage_that_was_broken_off_goes_on_where_it_was(tmp_path: Path) -> Non
 
 def test_steps_grow_stay_and_shrink() -> None:
     assert scale_at(0.0, 0) < 0.1
-    assert scale_at(0.3, 1000) == 1
+    assert scale_at(0.15, 1000) == 1
     assert scale_at(1.0, 1000) < 0.05
