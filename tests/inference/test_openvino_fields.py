@@ -179,7 +179,7 @@ def assert_follows(told: Told, schema: Any) -> None:
         jsonschema.validate(json.loads(told.text), schema)
 
 
-@pytest.mark.parametrize("name", ["a record", "optional parts", "itself", "a map", "a tree"])
+@pytest.mark.parametrize("name", ["a record", "optional parts", "itself", "a map"])
 def test_the_demo_model_comes_to_an_end(demo: Demo, name: str) -> None:
     told = demo.json(SCHEMAS[name])
     assert told.end.reason == "stop"
@@ -319,7 +319,8 @@ async def answered(engine: OpenVinoEngine, turn: Turn) -> None:
 
 def test_the_context_bounds_json_too(demo: Demo) -> None:
     endless = Format(json.dumps({"type": "string", "minLength": 4000}))
+    asked = demo.ask(DESCRIBE).end.prompt_tokens
     told = demo.ask(DESCRIBE + 1900 * " the", format=endless, max_tokens=9000)
-    assert told.end == Finished("length", 1972, 2048 - 1972)
-    with pytest.raises(ContextTooLong, match=r"is 2048 tokens.* have 2172"):
+    assert told.end == Finished("length", asked + 1900, 2048 - asked - 1900)
+    with pytest.raises(ContextTooLong, match=f"is 2048 tokens.* have {asked + 2100}"):
         demo.ask(DESCRIBE + 2100 * " the", format=Format())
