@@ -47,7 +47,11 @@ def teach(eyes: Eyes, lessons: Seen, kept: Seen, budget: Budget) -> None:
         return loss_of(logits, trunk, lessons.labels.take(which, mirrored))
 
     optimizer = Optimizer([eyes], *RATES)
-    run(budget, {"eyes": eyes}, optimizer, step, lambda: examined(eyes, kept))
+
+    def report() -> str:
+        return f"{examined(eyes, kept)}; of those learned from: {examined(eyes, lessons)}"
+
+    run(budget, {"eyes": eyes}, optimizer, step, report)
 
 
 def pixels(pictures: Pictures, mirrored: NDArray[np.bool_]) -> Tensor:
