@@ -1,5 +1,6 @@
 """Training goes on where it was broken off, and questions behind one picture do not mix."""
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -8,11 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="`make train-demo` installs what training needs")
 
+from capture.demo.dice import Dice  # noqa: E402
+from capture.demo.random_scene import random_thing  # noqa: E402
+from capture.demo.random_world import SEEN  # noqa: E402
 from capture.demo.scene import KINDS  # noqa: E402
-from capture.demo.truth import PLACES  # noqa: E402
+from capture.demo.truth import PLACES, visible_share  # noqa: E402
 from models.demo.train.drawing import CROWDED, scene_of  # noqa: E402
 from models.demo.train.facts import facts_of  # noqa: E402
-from models.demo.train.labels import CHANNELS, NAMED, labels_of  # noqa: E402
+from models.demo.train.labels import CHANNELS, NAMED, UNSEEN, counted, labels_of  # noqa: E402
 from models.demo.train.maps import fine, middles  # noqa: E402
 from models.demo.train.muon import Muon, orthogonal  # noqa: E402
 from models.demo.train.network import (  # noqa: E402
@@ -52,11 +56,11 @@ def test_the_cells_of_a_picture_add_up_to_what_is_on_it() -> None:
     for scene, found in zip(SCENES, mass, strict=True):
         for channel, (kind, colour) in enumerate(CHANNELS):
             there = [
-                one
+                counted(visible_share(one, scene.standing))
                 for one in scene.standing
                 if one.kind == kind and getattr(one, "colour", None) == colour
             ]
-            assert float(found[channel]) == pytest.approx(len(there), abs=1e-4)
+            assert float(found[channel]) == pytest.approx(sum(there), abs=1e-4)
 
 
 def test_the_cells_of_a_third_add_up_to_what_stands_in_it() -> None:
@@ -86,6 +90,25 @@ def test_crowded_pictures_have_more_to_see() -> None:
     crowded = [scene_of(CROWDED, number) for number in range(60)]
     assert np.mean([len(scene.things) for scene in crowded]) > 4.5
     assert (labels_of(crowded).channels >= 0).sum() >= sum(len(one.things) for one in crowded)
+
+
+def test_what_is_hardly_in_the_picture_hardly_counts() -> None:
+    truck = random_thing(Dice(1), "truck")
+    scenes = [replace(SCENES[0], things=(replace(truck, x=x),), decoys=()) for x in (400, 0, -150)]
+    shares = [visible_share(scene.things[0], scene.things) for scene in scenes]
+    found = middles(labels_of(scenes)).sum((1, 2))
+    assert shares[0] == 1 and UNSEEN < shares[1] < SEEN and shares[2] < UNSEEN
+    assert found.tolist() == pytest.approx([1, (shares[1] - UNSEEN) / (SEEN - UNSEEN), 0], abs=1e-4)
+
+
+def test_crowded_pictures_have_things_that_are_leaving() -> None:
+    counts = labels_of([scene_of(CROWDED, number) for number in range(60)]).counts
+    assert ((counts > 0) & (counts < 1)).sum() > 20
+    assert not any(
+        visible_share(thing, scene.standing) < SEEN - 1e-9
+        for scene in SCENES
+        for thing in scene.things
+    )
 
 
 @pytest.mark.parametrize("shape", [(3, 40, 64), (2, 64, 24)])

@@ -1,7 +1,7 @@
 """
 `make train-demo`: the demo model, from a seed to a folder that Lookout can serve.
 
-    python -m models.demo.train [--minutes 55] [--out build/train-demo]
+    python -m models.demo.train [--minutes 50] [--out build/train-demo]
 
 Broken off, it goes on where it was when it is started again with the same --out.
 `--install` puts the finished model in the place of the bundled one; nothing else does.
@@ -27,7 +27,7 @@ BUNDLED = ROOT / "models" / "demo"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m models.demo.train")
-    parser.add_argument("--minutes", type=float, default=55.0, help="for everything")
+    parser.add_argument("--minutes", type=float, default=50.0, help="for everything")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "train-demo")
     parser.add_argument("--threads", type=int, default=0, help="0: one for each core")
     parser.add_argument("--scenes", type=int, default=60, help="examined, of each condition")

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,9 +12,9 @@ from numpy.typing import NDArray
 
 from capture.demo.canvas import Picture
 from capture.demo.dice import Dice
-from capture.demo.random_world import USUAL_COUNTS, Condition, random_world
+from capture.demo.random_world import SEEN, Condition, random_world
 from capture.demo.render import Renderer
-from capture.demo.scene import Scene
+from capture.demo.scene import WIDTH, Scene, Thing
 from models.demo.train.sizes import PICTURE
 
 Pictures = NDArray[np.uint8]  # pictures, height, width, RGB
@@ -21,12 +22,23 @@ Pictures = NDArray[np.uint8]  # pictures, height, width, RGB
 DRAWN = PICTURE[0] * 2, PICTURE[1] * 2  # then averaged, as a whole frame is
 CHUNK = 500
 CROWDED, CROWD = "crowded", (5, 6, 7, 8, 9)  # more things to learn from on each picture
+LEAVING = 0.2  # of them
 
 
 def scene_of(split: str, number: int, condition: Condition | None = None) -> Scene:
     """The same each time: nothing but pictures needs to be kept."""
-    counts = CROWD if split == CROWDED else USUAL_COUNTS
-    return random_world(Dice(number, f"{split} {condition or ''}"), condition, counts)
+    dice = Dice(number, f"{split} {condition or ''}")
+    if split != CROWDED:
+        return random_world(dice, condition)
+    scene = random_world(dice, condition, CROWD)
+    things = [leaving(dice, one) if dice.chance(LEAVING) else one for one in scene.things]
+    return replace(scene, things=tuple(things))
+
+
+def leaving(dice: Dice, thing: Thing) -> Thing:
+    """Too little of it is left in the picture to be named; a slice of a truck is no person."""
+    shown, half = dice.uniform(0, SEEN) * thing.width, thing.width / 2
+    return replace(thing, x=dice.choice((shown - half, WIDTH + half - shown)))
 
 
 def squashed(picture: Picture) -> Picture:

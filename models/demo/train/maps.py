@@ -3,7 +3,7 @@ Labels as maps over the cells of a picture.
 
 A thing's middle is shared out among the four nearest cells of its third of the picture, so
 that the sum over the cells of a third is the number of things there. There is a channel for
-each kind and colour.
+each kind and colour. Of what is hardly in view, a part is counted.
 """
 
 import torch
@@ -48,14 +48,14 @@ def middles(labels: Labels) -> Tensor:
     middle = (boxes[..., :2] + boxes[..., 2:]) / 2
     mass = torch.zeros(len(boxes), rows, columns, len(CHANNELS))
     scene, place = torch.nonzero(kinds >= 0, as_tuple=True)
-    channel = kinds[scene, place]
+    channel, count = kinds[scene, place], torch.from_numpy(labels.counts)[scene, place]
     third = columns // 3
     first = (middle[scene, place, 0] * 3).floor().clamp(0, 2) * third
     x = (middle[scene, place, 0] * columns - 0.5).clamp(first, first + third - 1)
     y = middle[scene, place, 1] * rows - 0.5
     for column, across in shares(x, columns):
         for row, down in shares(y, rows):
-            mass.index_put_((scene, row, column, channel), across * down, accumulate=True)
+            mass.index_put_((scene, row, column, channel), count * across * down, accumulate=True)
     return mass.flatten(1, 2)
 
 
@@ -89,7 +89,8 @@ def fine(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
         box = boxes[scene, place]
         row = ((box[:, 1] + box[:, 3]) / 2 * rows).long().clamp(0, rows - 1)
         column = ((box[:, 0] + box[:, 2]) / 2 * columns).long().clamp(0, columns - 1)
-        middle[scene, kind, row, column] = 1
+        count = torch.from_numpy(labels.counts)[scene, place]
+        middle[scene, kind, row, column] = count
         painted = COLOUR_OF_CHANNEL[channel][:, None, None].expand_as(part)
         colour[scene] = torch.where(part > COVERED, painted, colour[scene])
     return cover, middle, colour

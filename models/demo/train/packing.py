@@ -25,7 +25,8 @@ NOT_ASKED = -100
 FIRST_WEIGHT = 3.0  # of an answer's first token, which decides
 UNWEIGHTED = ("describe", "refuse")
 RULE_SHARE, USUAL_RULE_PROMPT = 0.45, 0.5
-PROMPT_SHARE, DESCRIBE_SHARE = 0.2, 0.62
+PROMPT_SHARE = 0.2
+DESCRIBE_SHARE, DESCRIBE_MANY_SHARE, MANY = 0.62, 0.9, 3  # of what has so many things
 RULES = 5
 NOBODY = -9  # stands for no parent
 PADDING = -5
@@ -81,7 +82,8 @@ def packed(dice: Random, facts: Facts, words: Words) -> Row:
             ask(row, words, rule(dice, facts), below)
     elif dice.random() < PROMPT_SHARE:
         place, parent = under(row, words, dice.choice(PROMPTS))
-    if dice.random() < DESCRIBE_SHARE:
+    many = len(facts.seen) >= MANY
+    if dice.random() < (DESCRIBE_MANY_SHARE if many else DESCRIBE_SHARE):
         ask(row, words, describe(dice, facts), (place, parent))
     refused = 0
     while refused < 3:

@@ -16,7 +16,7 @@ from models.demo.train.training import DEVICE, Budget, Optimizer, batches, compi
 
 BATCH = 32
 RATES = 3e-3, 2e-3  # of Muon, of AdamW
-CROWDED, CROWDED_UNTIL = 20, 0.7  # of a batch, and of the stage
+CROWDED, CROWDED_UNTIL, CROWDED_THEN = 20, 0.7, 8  # of a batch, how long, and afterwards
 EXAMINED = 500
 RARE = 6.0  # how much more a middle weighs than the emptiness around it
 
@@ -31,16 +31,15 @@ class Seen:
 
 
 def teach(eyes: Eyes, lessons: Seen, kept: Seen, budget: Budget) -> None:
-    """First mostly from crowded pictures, which have more to see; in the end from usual ones."""
+    """First mostly from crowded pictures, which have more to see; then mostly from usual ones."""
     dice = np.random.default_rng(1)
     usual = batches(range(lessons.crowded), BATCH, dice)
-    some = batches(range(lessons.crowded), BATCH - CROWDED, dice)
-    crowd = batches(range(lessons.crowded, len(lessons.pictures)), CROWDED, dice)
+    crowd = batches(range(lessons.crowded, len(lessons.pictures)), BATCH, dice)
     forward = compiled(eyes)
 
     def step(progress: float) -> Tensor:
-        mixed = progress < CROWDED_UNTIL
-        which = np.concatenate([next(some), next(crowd)]) if mixed else next(usual)
+        crowded = CROWDED if progress < CROWDED_UNTIL else CROWDED_THEN
+        which = np.concatenate([next(usual)[crowded:], next(crowd)[:crowded]])
         mirrored = dice.random(BATCH) < 0.5
         with half():
             _, logits, trunk = forward(pixels(lessons.pictures[which], mirrored))
