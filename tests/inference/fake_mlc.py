@@ -123,7 +123,7 @@ def begin(faults: list[str], folder: Path) -> None:
     if "garbles" in faults:
         sys.stderr.buffer.write(bytes(range(256)) * 40)
     if "creeps" in faults:
-        for number in range(8):
+        for number in range(20):
             say(f"INFO [Git LFS] Downloading params_shard_{number}.bin")
             time.sleep(0.2)
     if "port" in faults:

@@ -42,7 +42,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(
     async def scenario() -> None:
         model, began = make_model(tmp_path / "m", fault), monotonic()
         with pytest.raises(error, match=says) as caught:
-            async with open(model.url(start_s=1 if "not" in says else 20)):
+            async with open(model.url(start_s=3 if "not" in says else 20)):
                 pass
         assert monotonic() - began < 15
         assert len(str(caught.value)) < 2500
@@ -60,7 +60,7 @@ def test_a_program_that_makes_progress_may_take_longer(
         NOTE.set(note)
         seen = set[str]()
         model = make_model(tmp_path / "m", "chatters, garbles, creeps")
-        opening = asyncio.create_task(enter(model.url(start_s=1.2)))
+        opening = asyncio.create_task(enter(model.url(start_s=3)))
         while not opening.done():
             seen.add(note.text)
             await asyncio.sleep(0.02)
@@ -77,8 +77,8 @@ def test_a_program_that_makes_progress_may_take_longer(
 def test_progress_has_its_limit(run: Run, tmp_path: Path) -> None:
     async def scenario() -> None:
         model = make_model(tmp_path / "m", "creeps")
-        with pytest.raises(EngineError, match=r"start_most_s=1 in all.*params_shard"):
-            async with open(model.url(start_s=1, start_most_s=1)):
+        with pytest.raises(EngineError, match=r"start_most_s=3 in all.*params_shard"):
+            async with open(model.url(start_s=2, start_most_s=3)):
                 pass
 
     run(scenario())

@@ -410,7 +410,7 @@ def test_an_answer_that_nobody_reads_is_aborted_and_its_place_is_free(run: Run) 
             while not server.asked:
                 await asyncio.sleep(0.005)
             asking.cancel()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(10):
                 await server.left.wait()
             assert isinstance(engine, Pool)
             assert engine.members[0].busy == 0
