@@ -20,7 +20,7 @@ from models.demo.train.nouns import (
     noun,
     one,
 )
-from models.demo.train.yesno import kind_asked, yes_or_no
+from models.demo.train.yesno import kind_asked, strangely, yes_or_no
 
 RULE_PROMPTS = (
     JUDGE_PROMPT,
@@ -184,6 +184,17 @@ def plain_yes_or_no(dice: Random, facts: Facts) -> Pair:
     return Pair("yes or no", typed(dice, question), "Yes." if right else "No.")
 
 
+def strange(dice: Random, facts: Facts) -> Pair:
+    """Nobody asks so, and nobody is examined in it."""
+    question, right = strangely(dice, facts)
+    return Pair("strange", question, "Yes." if right else "No.")
+
+
+def strange_rule(dice: Random, facts: Facts) -> Pair:
+    question, right = strangely(dice, facts)
+    return Pair("strange", question, "yes" if right else "no")
+
+
 def rule(dice: Random, facts: Facts) -> Pair:
     """To be asked behind one of `RULE_PROMPTS`."""
     question, right = yes_or_no(dice, facts, rule=True)
@@ -301,5 +312,5 @@ def refused(dice: Random, facts: Facts) -> Pair:
 Ask = Callable[[Random, Facts], Pair]
 SINGLE: dict[Ask, float] = {
     **{plain_yes_or_no: 32, count: 18, colour: 11, where: 11, what: 12, clothes: 6},
-    **{around: 3, refused: 4},
+    **{around: 3, refused: 4, strange: 5},
 }

@@ -14,7 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.demo.train.asked import PROMPTS, RULE_PROMPTS, SINGLE, Pair, describe, rule
+from models.demo.train.asked import (
+    PROMPTS,
+    RULE_PROMPTS,
+    SINGLE,
+    Pair,
+    describe,
+    rule,
+    strange_rule,
+)
 from models.demo.train.facts import Facts
 from models.demo.train.sizes import PICTURE_TOKENS
 from models.demo.train.words import ASSISTANT, END, SYSTEM, USER, Words
@@ -24,7 +32,7 @@ PREFIX = 1 + PICTURE_TOKENS + 1  # the start, the picture, a line break
 NOT_ASKED = -100
 FIRST_WEIGHT = 3.0  # of an answer's first token, which decides
 UNWEIGHTED = ("describe", "refuse")
-RULE_SHARE, USUAL_RULE_PROMPT = 0.45, 0.5
+RULE_SHARE, USUAL_RULE_PROMPT, STRANGE_SHARE = 0.45, 0.5, 0.08
 PROMPT_SHARE = 0.2
 DESCRIBE_SHARE, DESCRIBE_MANY_SHARE, MANY = 0.62, 0.9, 3  # of what has so many things
 RULES = 5
@@ -79,7 +87,8 @@ def packed(dice: Random, facts: Facts, words: Words) -> Row:
         prompt = RULE_PROMPTS[0] if usual else dice.choice(RULE_PROMPTS)
         below = under(row, words, prompt)
         for _ in range(RULES):
-            ask(row, words, rule(dice, facts), below)
+            asked = strange_rule if dice.random() < STRANGE_SHARE else rule
+            ask(row, words, asked(dice, facts), below)
     elif dice.random() < PROMPT_SHARE:
         place, parent = under(row, words, dice.choice(PROMPTS))
     many = len(facts.seen) >= MANY

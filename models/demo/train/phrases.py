@@ -56,8 +56,9 @@ ASKED = (
 )
 STATEMENTS = (
     *("There is {a}{where}",) * 4,
+    *("{n}", "{s}") * 4,  # a word alone is a sentence of its own, which takes practice
     *("{A} is visible{where}", "{A} is{in}", "{A} is present{where}", "{A} appears{where}"),
-    *("I see {a}{where}", "I can see {a}", "{a}", "{n}", "{s}", "{A} is there", "{A} is here"),
+    *("I see {a}{where}", "I can see {a}", "{a}", "{A} is there", "{A} is here"),
     *("There are {s}{where}", "Any {n}{where}", "{A} shows up{where}", "{A} is in the picture"),
     *("{A} comes into view", "{A} can be seen{where}", "The image shows {a}"),
 )

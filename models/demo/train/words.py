@@ -7,7 +7,7 @@ from random import Random
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from models.demo.train.asked import PROMPTS, RULE_PROMPTS, SINGLE, describe, rule
+from models.demo.train.asked import PROMPTS, RULE_PROMPTS, SINGLE, describe, rule, strange
 from models.demo.train.facts import Facts
 from models.demo.train.nouns import ABSENT
 from models.demo.train.sizes import VOCABULARY
@@ -18,7 +18,8 @@ PAD, START, END, IMAGE, SYSTEM, USER, ASSISTANT = range(len(MARKS))
 
 def learn(facts: Sequence[Facts], file: Path) -> None:
     dice = Random(0)
-    asks = (*SINGLE, rule, rule, describe)
+    # What is strange must come in pieces, as unknown words do.
+    asks = (*(ask for ask in SINGLE if ask is not strange), rule, rule, describe)
     pairs = (ask(dice, one) for one in facts for ask in asks)
     texts = [text for pair in pairs for text in (pair.question, pair.answer)]
     texts += [*RULE_PROMPTS, *PROMPTS, *(f" a {word}" for word in ABSENT)] * 50

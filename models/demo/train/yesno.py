@@ -18,6 +18,7 @@ from models.demo.train.nouns import (
     one,
 )
 from models.demo.train.phrases import question, statement
+from models.demo.train.strange import strange
 
 Asked = tuple[str, bool]  # the question, and whether yes is right
 Say = Callable[..., str]
@@ -72,6 +73,14 @@ def kind_asked(dice: Random, facts: Facts) -> Kind:
     if facts.seen and dice.random() < 0.5:
         return dice.choice(facts.seen).kind
     return dice.choice(KINDS)
+
+
+def strangely(dice: Random, facts: Facts) -> Asked:
+    """Whether something is there, which mostly the world knows, in words that make no sense."""
+    if dice.random() < 0.15:
+        return strange(dice, dice.choice(ABSENT)), False
+    kind = kind_asked(dice, facts)
+    return strange(dice, noun(dice, kind), kind), facts.count(kind) > 0
 
 
 def near_miss(dice: Random, facts: Facts) -> Seen:
