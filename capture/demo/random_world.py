@@ -3,7 +3,7 @@
 What `random_scene` draws is the easy part of this world.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -66,14 +66,18 @@ CALM_JPEG, STRONG_JPEG = (None, None, 60, 75, 90), (15, 20, 30)
 
 
 def random_world(
-    dice: Dice, condition: Condition | None = None, counts: Sequence[int] = USUAL_COUNTS
+    dice: Dice,
+    condition: Condition | Set[Condition] | None = None,
+    counts: Sequence[int] = USUAL_COUNTS,
 ) -> Scene:
     """
-    Under that one condition; else under any, mostly under one or two.
+    Under that one condition, or all of those; else under any, mostly under one or two.
 
     *counts* are how many things there may be, each as likely; fewer where there is no room.
     """
-    asked = drawn(dice) if condition is None else {condition}
+    asked = drawn(dice) if condition is None else condition
+    if isinstance(asked, str):
+        asked = {asked}
     light: LightName = "day"
     if "night" in asked:
         light = "night"
@@ -91,7 +95,7 @@ def random_world(
     return replace(scene, conditions=random_conditions(dice, asked))
 
 
-def drawn(dice: Dice) -> set[Condition]:
+def drawn(dice: Dice) -> Set[Condition]:
     light: Condition = dice.choices(("clear", "dusk", "night"), (45, 20, 35))[0]
     chances: dict[Condition, float] = {
         **{"rain": 0.12, "fog": 0.12, "glare": 0.1, "noise": 0.1, "jpeg": 0.1, "shake": 0.1},
@@ -184,7 +188,7 @@ def all_seen(scene: Scene) -> bool:
     return all(visible_share(thing, scene.standing) >= SEEN for thing in scene.things)
 
 
-def random_conditions(dice: Dice, asked: set[Condition]) -> Conditions:
+def random_conditions(dice: Dice, asked: Set[Condition]) -> Conditions:
     glare = Glare(
         dice.uniform(0, WIDTH), dice.uniform(-60, 260), dice.uniform(140, 330), dice.uniform(0.5, 1)
     )

@@ -17,9 +17,10 @@ from typing import TypeVar
 
 from bus.messages import Delta, Sampling
 from capture.demo.canvas import Picture
-from capture.demo.random_world import CONDITIONS, Condition
+from capture.demo.dice import Dice
+from capture.demo.random_world import CONDITIONS, Condition, random_world
 from capture.demo.render import Renderer
-from capture.demo.scene import KINDS, Kind
+from capture.demo.scene import KINDS, Kind, Scene
 from inference.engine import Engine, Turn, engine_module
 from models.demo.train.asked import (
     Pair,
@@ -46,6 +47,12 @@ ASKED: dict[Callable[[Random, Facts], Pair], int] = {
 }
 RULES = 6
 UNSEEN_OF = 6  # of the phrasings, on each scene
+# Scenes of kinds that are never taught: more things than ever, everything bad at once.
+STORM = frozenset[Condition](("night", "rain", "noise", "jpeg", "shake", "hidden", "decoys"))
+NEVER_TAUGHT: dict[str, Callable[[Dice], Scene]] = {
+    "five or six things": lambda dice: random_world(dice, counts=(5, 6)),
+    f"{', '.join(sorted(STORM))} at once": lambda dice: random_world(dice, STORM),
+}
 SAMPLING = Sampling(max_tokens=64)
 SIDE_BY_SIDE = 8
 
@@ -71,6 +78,7 @@ class Marks:
     faults: list[str] = field(default_factory=list)
     described: list[Described] = field(default_factory=list)
     first_s: list[float] = field(default_factory=list)
+    elsewhere: dict[str, "Marks"] = field(default_factory=dict)  # on scenes never taught
 
     def note(self, condition: Condition, pair: Pair, said: str) -> bool:
         right = said == pair.answer
@@ -88,13 +96,23 @@ def evaluate(folder: Path, scenes: int, split: str = "examined") -> Marks:
 
 async def _evaluate(url: str, scenes: int, split: str) -> Marks:
     marks, renderer = Marks(), Renderer()
+
+    async def examine(scene: Scene, seed: str, condition: Condition, into: Marks) -> None:
+        examiner = Examiner(
+            engine, into, condition, facts_of(scene), renderer.render(scene, number)
+        )
+        await examiner.examine(Random(seed))
+
     async with engine_module(url).open(url) as engine:
-        for condition in CONDITIONS:
-            for number in range(scenes):
+        for number in range(scenes):
+            for condition in CONDITIONS:
                 scene = scene_of(split, number, condition)
-                frame = renderer.render(scene, number)
-                examiner = Examiner(engine, marks, condition, facts_of(scene), frame)
-                await examiner.examine(Random(f"{condition} {number}"))
+                await examine(scene, f"{condition} {number}", condition, marks)
+            for name, drawn in NEVER_TAUGHT.items():
+                scene = drawn(Dice(number, f"{split} {name}"))
+                there = marks.elsewhere.setdefault(name, Marks())
+                await examine(scene, f"{name} {number}", "clear", there)
+        frame = renderer.render(scene_of(split, 0), 0)
         marks.first_s += [await first_token_s(engine, frame) for _ in range(40)]
     return marks
 

@@ -29,6 +29,8 @@ def report(marks: Marks) -> str:
             "",
             *by_condition(marks),
             "",
+            *never_taught(marks),
+            "",
             *calibration(marks),
             "",
             *confusion(marks),
@@ -61,6 +63,16 @@ def by_condition(marks: Marks) -> Iterator[str]:
     for condition in CONDITIONS:
         cells = (f"{share(marks.right[about, condition]):.1%}" for about in kinds)
         yield f"| {condition} | {' | '.join(cells)} |"
+
+
+def never_taught(marks: Marks) -> Iterator[str]:
+    """On scenes of kinds that are never taught."""
+    kinds = list(marks.answers)
+    yield f"| scenes never taught | {' | '.join(kinds)} |"
+    yield f"|---|{'---|' * len(kinds)}"
+    for name, there in marks.elsewhere.items():
+        cells = (f"{share(there.right[about, 'clear']):.1%}" for about in kinds)
+        yield f"| {name} | {' | '.join(cells)} |"
 
 
 def calibration(marks: Marks) -> Iterator[str]:
