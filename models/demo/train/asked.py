@@ -294,7 +294,7 @@ def what(dice: Random, facts: Facts) -> Pair:
 
 def around(dice: Random, facts: Facts) -> Pair:
     """The light or the weather."""
-    if dice.random() < 0.5:
+    if dice.random() < (0.3 if facts.weather else 0.6):
         word = {"day": "Day.", "dusk": "Dusk.", "night": "Night."}[facts.light]
         return Pair("light and weather", typed(dice, dice.choice(LIGHT)), word)
     words = {"rain": "It is raining.", "fog": "It is foggy.", None: "It is dry and clear."}
@@ -312,5 +312,5 @@ def refused(dice: Random, facts: Facts) -> Pair:
 Ask = Callable[[Random, Facts], Pair]
 SINGLE: dict[Ask, float] = {
     **{plain_yes_or_no: 32, count: 18, colour: 11, where: 11, what: 12, clothes: 6},
-    **{around: 3, refused: 4, strange: 5},
+    **{around: 6, refused: 4, strange: 5},
 }

@@ -77,8 +77,11 @@ def kind_asked(dice: Random, facts: Facts) -> Kind:
 
 def strangely(dice: Random, facts: Facts) -> Asked:
     """Whether something is there, which mostly the world knows, in words that make no sense."""
-    if dice.random() < 0.15:
+    chance = dice.random()
+    if chance < 0.1:
         return strange(dice, dice.choice(ABSENT)), False
+    if facts.decoys and chance < 0.3:
+        return strange(dice, DECOY_NOUNS[dice.choice(sorted(facts.decoys))]), True
     kind = kind_asked(dice, facts)
     return strange(dice, noun(dice, kind), kind), facts.count(kind) > 0
 
@@ -227,7 +230,7 @@ def two_kinds(dice: Random, facts: Facts, say: Say) -> Asked:
 
 WEIGHTED: dict[Callable[[Random, Facts, Say], Asked], float] = {
     **{presence: 32, coloured: 12, dressed: 3, placed: 12, coloured_and_placed: 5},
-    **{in_general: 5, absent: 6, decoy: 4, light: 5, weather: 4, empty: 4, without: 5},
+    **{in_general: 5, absent: 6, decoy: 7, light: 5, weather: 6, empty: 4, without: 5},
     **{several: 5, two_kinds: 4},
 }
 QUESTIONS, WEIGHTS = tuple(WEIGHTED), tuple(WEIGHTED.values())
