@@ -26,19 +26,23 @@ SETTING_MS = 60_000  # how long a setting's camera outlives the last process wit
 TAKE = """
 local lease, used, registry = unpack(KEYS)
 local process, lease_ms, id, entry, may_go, channel = unpack(ARGV)
+local now = redis.call('hget', registry, id)
+if not now then
+    return false
+end
 if may_go == '1' and redis.call('exists', used) == 0 then
-    if redis.call('hget', registry, id) == entry then
+    if now == entry then
         redis.call('hdel', registry, id)
         redis.call('publish', channel, id)
     end
-    return 0
+    return false
 end
 local owner = redis.call('get', lease)
 if owner and owner ~= process then
-    return 0
+    return false
 end
 redis.call('set', lease, process, 'px', lease_ms)
-return 1
+return now
 """
 TELL = """
 local lease, status = unpack(KEYS)
@@ -87,7 +91,8 @@ class Registry:
                 args = self._process, LEASE_MS, spec.id, data, may_go, names.CAMERA_EVENTS
                 pipe.eval(TAKE, len(keys), *keys, *args)
             taken = await pipe.execute()
-        return {spec.id: spec for spec, ours in zip(specs.values(), taken, strict=True) if ours}
+        # As each was when its lease was taken: it may have been replaced since it was read.
+        return {spec.id: spec for _, spec in _readable(data for data in taken if data)}
 
     async def _choose(self, cameras: list[str]) -> set[str]:
         async with self._redis.pipeline(transaction=False) as pipe:
