@@ -95,10 +95,11 @@ def fine_loss(trunk: Tensor, labels: Labels) -> Tensor:
 def examined(eyes: Eyes, kept: Seen) -> str:
     """How often the number of each kind that is there, and the number of all, comes out right."""
     eyes.eval()
-    none = np.zeros(EXAMINED, np.bool_)
-    first = kept.labels.take(np.arange(EXAMINED), none)
+    count = min(EXAMINED, len(kept.pictures))
+    none = np.zeros(count, np.bool_)
+    first = kept.labels.take(np.arange(count), none)
     with half():
-        _, logits, _ = eyes(pixels(kept.pictures[:EXAMINED], none))
+        _, logits, _ = eyes(pixels(kept.pictures[:count], none))
     eyes.train()
     said, right = seen(logits.float()).cpu()[..., : len(CHANNELS)], middles(first)
     found, there = (by_kind(mass.sum(1)).round() for mass in (said, right))
