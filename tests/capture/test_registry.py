@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+import pytest
 from redis.asyncio import Redis
 
 from bus import names
@@ -11,11 +12,10 @@ from bus.redis import open_redis
 from capture.registry import Registry
 from tests.conftest import Run
 
-OLD, NEW = (
-    CameraSpec("gate", "test:old", explicit=True),
-    CameraSpec("gate", "test:new", explicit=True),
-)
+OLD = CameraSpec("gate", "test:old", explicit=True)
+NEW = CameraSpec("gate", "test:new", explicit=True)
 NAMED = CameraSpec("gate", "test:old", explicit=True, name="The gate")
+Change = Callable[[Cameras, CameraSpec], Awaitable[None]]
 
 
 class Interrupted(Registry):
@@ -30,25 +30,17 @@ class Interrupted(Registry):
         return await super()._choose(cameras)
 
 
-def test_what_was_replaced_meanwhile_is_not_taken(run: Run, redis_url: str) -> None:
+@pytest.mark.parametrize(("change", "changed"), [(Cameras.replace, NEW), (Cameras.rename, NAMED)])
+def test_a_camera_that_is_changed_meanwhile_is_taken_as_it_is_now(
+    run: Run, redis_url: str, change: Change, changed: CameraSpec
+) -> None:
     async def scenario() -> None:
         async with open_redis(redis_url) as redis:
             cameras = Cameras(redis)
             await cameras.add(OLD)
             assert await Registry(redis, "c1", ()).ours() == {"gate": OLD}
-            registry = Interrupted(redis, lambda: cameras.replace(NEW))
-            assert await registry.ours() == {"gate": NEW}
-
-    run(scenario())
-
-
-def test_a_new_name_does_not_take_a_camera_away(run: Run, redis_url: str) -> None:
-    async def scenario() -> None:
-        async with open_redis(redis_url) as redis:
-            cameras = Cameras(redis)
-            await cameras.add(OLD)
-            registry = Interrupted(redis, lambda: cameras.rename(NAMED))
-            assert await registry.ours() == {"gate": NAMED}
+            registry = Interrupted(redis, lambda: change(cameras, changed))
+            assert await registry.ours() == {"gate": changed}
 
     run(scenario())
 

@@ -26,7 +26,7 @@ PAINTED = tuple(kind for kind in NAMED if kind not in (*COLOURLESS, *DECOYS))
 AROUND = len(LIGHTS) + len(WEATHERS)
 MOST = 11  # things and decoys on one picture
 MIRRORED_X = (2, 1, 0, 3)
-UNSEEN = 0.25  # the share of a thing that may be visible and it still counts for nothing
+HARDLY_SEEN = 0.25  # the share of a thing that may be visible and it still counts for nothing
 
 
 @dataclass(frozen=True)
@@ -73,4 +73,4 @@ def labels_of(scenes: Sequence[Scene]) -> Labels:
 
 def counted(share: float) -> float:
     """What shows SEEN of itself is a thing; with less, what it is can less and less be told."""
-    return min(1.0, max(0.0, (share - UNSEEN) / (SEEN - UNSEEN)))
+    return min(1.0, max(0.0, (share - HARDLY_SEEN) / (SEEN - HARDLY_SEEN)))

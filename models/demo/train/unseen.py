@@ -1,8 +1,8 @@
 """
 Questions as people might put them, none of which the model was taught.
 
-They were written down before the first model was asked them, and what is taught was not
-changed after: whoever widens the phrases by what failed here must write new ones.
+They were written down before any model was asked them. Whoever widens the phrases by what
+fails here must write new ones.
 """
 
 from capture.demo.scene import Kind
