@@ -32,9 +32,7 @@ KEPT = 500  # scenes to look at while training
 # Of the minutes. Seeing and reading are learned side by side, each on half of the cores; then
 # reading goes on from what is seen. The rest is for drawing and the examination.
 APART, TOGETHER = 0.66, 0.2
-PICTURES_PER_MINUTE = (
-    455  # of each split, for each minute there is: the eyes see each one to four times
-)
+PICTURES_PER_MINUTE = 455  # of each split, for each minute there is: each is seen one to four times
 TOKENIZER_SCENES = 3000
 
 

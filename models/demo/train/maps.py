@@ -90,7 +90,8 @@ def fine(labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
         row = ((box[:, 1] + box[:, 3]) / 2 * rows).long().clamp(0, rows - 1)
         column = ((box[:, 0] + box[:, 2]) / 2 * columns).long().clamp(0, columns - 1)
         count = torch.from_numpy(labels.counts)[scene, place]
-        middle[scene, kind, row, column] = count
+        cell = scene, kind, row, column
+        middle[cell] = torch.maximum(middle[cell], count)
         painted = COLOUR_OF_CHANNEL[channel][:, None, None].expand_as(part)
         colour[scene] = torch.where(part > COVERED, painted, colour[scene])
     return cover, middle, colour
