@@ -312,5 +312,5 @@ def refused(dice: Random, facts: Facts) -> Pair:
 Ask = Callable[[Random, Facts], Pair]
 SINGLE: dict[Ask, float] = {
     **{plain_yes_or_no: 32, count: 18, colour: 11, where: 11, what: 12, clothes: 6},
-    **{around: 6, refused: 4, strange: 5},
+    **{around: 6, refused: 4, strange: 7},
 }

@@ -1,8 +1,9 @@
 """
-Questions in strange words: whatever stands around it, the name of the thing says what is asked.
+Questions in strange words, or in none: the name of the thing says what is asked.
 
 People put questions in more ways than can be listed. These make no sense, and so teach that
-unknown words, somebody who is only mentioned among them, change nothing.
+unknown words, somebody who is only mentioned among them, change nothing. A name that stands
+alone begins with no space before it, so its token is another one and must be learned too.
 """
 
 from random import Random
@@ -35,10 +36,13 @@ SOMEBODY = (
     *("the driver", "the owner", "my wife", "a friend", "the boss", "the child"),
 )
 UNKNOWN_SHARE, SOMEBODY_SHARE, LETTERS = 0.2, 0.4, (3, 8)
+ALONE_SHARE, CAPITAL_SHARE = 0.5, 0.7
 
 
 def strange(dice: Random, word: str, kind: Kind | None = None) -> str:
     """About *word*; nobody else is mentioned where that is a person."""
+    if dice.random() < ALONE_SHARE:
+        return alone(dice, word)
     before = [said(dice) for _ in range(dice.choice((0, 0, 1, 2, 3)))]
     behind = [said(dice) for _ in range(dice.choice((0, 1, 2, 3, 4)))]
     if kind != "person" and dice.random() < SOMEBODY_SHARE:
@@ -46,6 +50,13 @@ def strange(dice: Random, word: str, kind: Kind | None = None) -> str:
     named = dice.choice((one(word), one(word), f"the {word}", f"my {word}", word, many(word)))
     text = " ".join((dice.choice(BEGINNINGS), *before, named, *behind))
     return capital(text) + dice.choice(("?", "?", "?", ".", ""))
+
+
+def alone(dice: Random, word: str) -> str:
+    text = dice.choice((word, word, many(word), many(word), one(word)))
+    if dice.random() < CAPITAL_SHARE:
+        text = capital(text)
+    return text + dice.choice(("", "", ".", "?"))
 
 
 def said(dice: Random) -> str:

@@ -76,12 +76,16 @@ def kind_asked(dice: Random, facts: Facts) -> Kind:
 
 
 def strangely(dice: Random, facts: Facts) -> Asked:
-    """Whether something is there, which mostly the world knows, in words that make no sense."""
+    """Whether something is there, which mostly the world knows, in no sentence that makes sense."""
     chance = dice.random()
     if chance < 0.1:
         return strange(dice, dice.choice(ABSENT)), False
     if facts.decoys and chance < 0.3:
         return strange(dice, DECOY_NOUNS[dice.choice(sorted(facts.decoys))]), True
+    if chance > 0.8:
+        wanted = painted(dice, facts)
+        word = f"{wanted.colour} {noun(dice, wanted.kind)}"
+        return strange(dice, word), bool(facts.of(wanted.kind, wanted.colour))
     kind = kind_asked(dice, facts)
     return strange(dice, noun(dice, kind), kind), facts.count(kind) > 0
 
