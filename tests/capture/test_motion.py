@@ -32,6 +32,14 @@ def test_the_score_is_the_share_of_the_picture_that_changed(share: float) -> Non
     assert motion.score(changed, 0.1) == pytest.approx(share, abs=0.03)
 
 
+@pytest.mark.parametrize("colour", [(200, 90, 90), (90, 200, 90), (90, 90, 200)])
+def test_what_differs_in_one_colour_only_has_changed(colour: tuple[int, int, int]) -> None:
+    motion, coat = Motion(), picture()
+    coat[100:200, 100:300] = colour
+    motion.score(picture(), 0)
+    assert motion.score(coat, 0.1) > 0.05
+
+
 def test_what_stays_becomes_background_and_what_comes_back_is_seen_again() -> None:
     motion, parked = Motion(), picture()
     parked[100:200, 100:300] = 200
