@@ -13,7 +13,7 @@ its interpreter for as long as a step takes, and starts it again when it dies or
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -87,9 +87,11 @@ class OpenVinoEngine:
         """
         P(yes) of each question. Several pictures are all shown, oldest first.
 
-        The demo model, which learned from single pictures, says yes to what is on any of them.
+        A model that learned from single pictures is shown the newest.
         """
         require_picture(pictures)
+        if self.settings.card.single_picture:
+            pictures = pictures[-1:]
         if not questions:
             return Judgement((), "logits")
         async with aclosing(self._ask(Judge(tuple(questions)), pictures)) as outcomes:
@@ -111,6 +113,8 @@ class OpenVinoEngine:
         card = self.settings.card
         if card.single_turn:
             turns = newest(turns)
+        if card.single_picture:
+            turns = with_last_picture(turns)
         if card.blank_picture and not any(map(_pictures_of, turns)):
             grey = np.full((16, 16, 3), 128, np.uint8)
             turns = [*turns[:-1], Turn("user", (grey, *turns[-1].content))]
@@ -126,6 +130,18 @@ def newest(turns: Sequence[Turn]) -> list[Turn]:
     shown = next((p for turn in reversed(asked) if (p := _pictures_of(turn))), ())
     last = [Turn("user", (*shown, *_texts_of(turn))) for turn in asked[-1:]]
     return [turn for turn in turns if turn.role == "system"] + last
+
+
+def with_last_picture(turns: Sequence[Turn]) -> list[Turn]:
+    """*turns* without any picture but the last of all."""
+    left = sum(len(_pictures_of(turn)) for turn in turns)
+
+    def stays(part: str | Pixels) -> bool:
+        nonlocal left
+        left -= not isinstance(part, str)
+        return isinstance(part, str) or not left
+
+    return [replace(turn, content=tuple(filter(stays, turn.content))) for turn in turns]
 
 
 def _pictures_of(turn: Turn) -> tuple[Pixels, ...]:

@@ -23,7 +23,7 @@ from capture.demo.random_scene import random_scene
 from capture.demo.render import Renderer
 from capture.demo.truth import Seen, things_in_view
 from inference.engine import Engine, EngineLost, Pixels, Turn
-from inference.engines.openvino import OpenVinoEngine, fit, open
+from inference.engines.openvino import OpenVinoEngine, fit, open, with_last_picture
 from inference.ov.child import Work
 from inference.ov.pipeline import Pipeline
 from inference.ov.settings import parse
@@ -219,11 +219,31 @@ def test_a_model_that_learned_from_pictures_gets_a_blank_one(
     assert answered.end.reason == "stop"
 
 
-def test_two_pictures_of_one_scene_are_both_read(loop: Loop, engine: OpenVinoEngine) -> None:
-    picture, seen = scene(4)
-    told = loop.run(ask(engine, DESCRIBE, picture, picture))
+def test_a_model_that_learned_from_single_pictures_sees_the_newest(
+    loop: Loop, engine: OpenVinoEngine
+) -> None:
+    (older, _), (picture, seen) = scene(2), scene(4)
+    told = loop.run(ask(engine, DESCRIBE, older, picture, picture))
     assert fits(told.text, seen)
-    assert told.end.prompt_tokens == ASKED + PICTURE
+    assert told.end.prompt_tokens == ASKED
+    questions = "Is there a truck?", "Is there a bicycle?"
+    truck, bicycle = loop.run(engine.judge([older, picture], questions)).scores
+    assert truck and truck > 0.9
+    assert bicycle is not None and bicycle < 0.1
+
+
+def test_of_a_conversation_only_the_last_picture_is_left() -> None:
+    older, newer = scene(2)[0], scene(4)[0]
+    turns = [
+        Turn("user", (older, "And", older, "?")),
+        Turn("assistant", ("A bicycle.",)),
+        Turn("user", ("Now", newer, newer, "?")),
+    ]
+    left = with_last_picture(turns)
+    assert left[:2] == [Turn("user", ("And", "?")), turns[1]]
+    before, shown, behind = left[2].content
+    assert (before, behind) == ("Now", "?")
+    assert shown is newer
 
 
 @pytest.fixture
@@ -280,12 +300,23 @@ def test_a_prompt_that_does_not_fit_is_refused_with_its_length(
     loop: Loop, engine: OpenVinoEngine
 ) -> None:
     picture, _ = scene(4)
-    most = 2048 // PICTURE + 1
-    for pictures, words in ((most, 0), (1, 2100), (1, 9000)):
-        count = pictures * PICTURE + 7 + words
+    for words in (2100, 9000):
+        count = ASKED + words
         with pytest.raises(ContextTooLong, match=f"is 2048 tokens.* have {count}") as caught:
-            loop.run(ask(engine, DESCRIBE + words * " the", *pictures * [picture]))
+            loop.run(ask(engine, DESCRIBE + words * " the", picture))
         assert caught.value.param == "messages"
+
+
+def test_pictures_that_do_not_fit_are_counted_too(loop: Loop, plain_model: Path) -> None:
+    picture, _ = scene(4)
+    more = 2048 // PICTURE
+
+    async def scenario() -> None:
+        async with open(f"openvino:{plain_model}") as engine:
+            with pytest.raises(ContextTooLong, match=f"have {ASKED + more * PICTURE}"):
+                await ask(engine, DESCRIBE, picture, *more * [picture])
+
+    loop.run(scenario())
 
 
 def test_an_answer_ends_where_the_context_does(loop: Loop, engine: OpenVinoEngine) -> None:
