@@ -25,6 +25,7 @@ BEHIND_S = 1.0  # later than this, pictures are skipped
 SKIP_S = 0.5  # meanwhile one in so many seconds is shown
 AT_ONCE_S = 0.01  # a packet that took longer was not waiting for us
 SPOILT_S = 2.5  # as long as this, smeared pictures are held back: less than makes it stale
+SILENCE_S = 0.5  # of a silence before them, so much counts: after a longer one it is stale already
 GAP = 1.7  # of the usual interval: something between two packets was lost
 OFTEN, RARELY = 0.2, 0.02  # what one interval weighs in the usual one; a gap may be a new one
 
@@ -101,6 +102,7 @@ class Damage:
         self._interval_s = 0.0
         self._spoilt = self._tolerant = False
         self._good = 0.0  # monotonic seconds of the last picture not held back
+        self._held_since: float | None = None
 
     def note(self, key: bool, at_s: float | None, damaged: bool) -> None:
         """The packet of *at_s* has come; *damaged* is what the decoder has found since."""
@@ -109,11 +111,13 @@ class Damage:
         self._tolerant = self._tolerant and (damaged or not key)
 
     def holds_back(self, now_s: float) -> bool:
-        if self._spoilt and now_s - self._good >= SPOILT_S:
-            self._tolerant = True
+        if self._spoilt and not self._tolerant:
+            if self._held_since is None:
+                self._held_since = max(self._good, now_s - SILENCE_S)
+            self._tolerant = now_s - self._held_since >= SPOILT_S
         if self._spoilt and not self._tolerant:
             return True
-        self._good = now_s
+        self._good, self._held_since = now_s, None
         return False
 
     def _is_gap(self, at_s: float | None) -> bool:

@@ -259,6 +259,16 @@ def test_smeared_pictures_are_held_back_until_a_key_frame_or_for_less_than_makes
     assert SPOILT_S < STALE_S
 
 
+def test_after_a_silence_too_smeared_pictures_are_held_back_until_a_key_frame() -> None:
+    damage = Damage(lossy=True)
+    held = []
+    for number in [*range(30), *range(90, 150)]:  # of 10 a second
+        damage.note(number in (0, 100), number / 10, damaged=False)
+        if damage.holds_back(number / 10):
+            held.append(number)
+    assert held == list(range(90, 100))
+
+
 def test_a_camera_that_sends_less_often_loses_nothing() -> None:
     damage = Damage(lossy=True)
     damage.note(True, 0.0, damaged=False)
