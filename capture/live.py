@@ -111,14 +111,13 @@ class Damage:
         self._tolerant = self._tolerant and (damaged or not key)
 
     def holds_back(self, now_s: float) -> bool:
-        if self._spoilt and not self._tolerant:
-            if self._held_since is None:
-                self._held_since = max(self._good, now_s - SILENCE_S)
-            self._tolerant = now_s - self._held_since >= SPOILT_S
-        if self._spoilt and not self._tolerant:
-            return True
-        self._good, self._held_since = now_s, None
-        return False
+        if self._tolerant or not self._spoilt:
+            self._good, self._held_since = now_s, None
+            return False
+        if self._held_since is None:
+            self._held_since = max(self._good, now_s - SILENCE_S)
+        self._tolerant = now_s - self._held_since >= SPOILT_S
+        return not self._tolerant
 
     def _is_gap(self, at_s: float | None) -> bool:
         """Whether something between this packet and the last one was lost."""

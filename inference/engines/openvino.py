@@ -84,14 +84,8 @@ class OpenVinoEngine:
                         yield outcome
 
     async def judge(self, pictures: Sequence[Pixels], questions: Sequence[str]) -> Judgement:
-        """
-        P(yes) of each question. Several pictures are all shown, oldest first.
-
-        A model that learned from single pictures is shown the newest.
-        """
+        """P(yes) of each question. Several pictures are all shown, oldest first."""
         require_picture(pictures)
-        if self.settings.card.single_picture:
-            pictures = pictures[-1:]
         if not questions:
             return Judgement((), "logits")
         async with aclosing(self._ask(Judge(tuple(questions)), pictures)) as outcomes:
