@@ -389,10 +389,10 @@ def test_players_that_come_and_go_leave_nothing_behind(
                 await we.want(camera, (tmp_path / "a.png").as_uri())
             for camera in cameras:
                 await we.until(camera, is_live)
-            for number in range(12):
+            for number in range(120):  # so long grows what the allocator keeps for later
                 await visit(number)
             before, memory_mb = await quiet(), both.preview.memory_mb()
-            for number in range(30):
+            for number in range(60):
                 await visit(number)
             await quiet()
             await until(lambda: both.preview.descriptors() <= before[0] + 2)
