@@ -389,15 +389,15 @@ def test_players_that_come_and_go_leave_nothing_behind(
                 await we.want(camera, (tmp_path / "a.png").as_uri())
             for camera in cameras:
                 await we.until(camera, is_live)
-            for number in range(120):  # so long grows what the allocator keeps for later
+            for number in range(72):  # so long grows what the allocator keeps for later
                 await visit(number)
             before, memory_mb = await quiet(), both.preview.memory_mb()
-            for number in range(60):
+            for number in range(30):
                 await visit(number)
             await quiet()
             await until(lambda: both.preview.descriptors() <= before[0] + 2)
             await until(lambda: both.preview.threads() <= before[1] + 1)
-            assert both.preview.memory_mb() < memory_mb + 15
+            assert both.preview.memory_mb() < memory_mb + 25
 
     run(scenario())
 
